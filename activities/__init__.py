@@ -1,0 +1,1 @@
+"""The world: one module per capability, one function per verb."""

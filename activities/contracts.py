@@ -1,0 +1,136 @@
+"""What workflows and activities say to each other: names, requests and results. Nothing here touches the world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from journeys.lifecycle import LifecyclePolicy
+from journeys.names import Channel, CustomerId, Language
+from rules.clock import Clock
+from rules.effects import (
+    CheckConversion,
+    EntryOffered,
+    PointsAwarded,
+    RecordedEvent,
+    RunEnded,
+    SendMessage,
+    StageChanged,
+)
+from rules.entry import EntryDecided
+from rules.gates import Answer
+from rules.state import CustomerState
+
+WORKFLOW_TYPE = "CustomerLifecycle"
+TASK_QUEUE = "sojourn"
+RECORD_EVENT = "record_event"
+ADJUST_CLOCK = "adjust_clock"
+
+
+def workflow_id(customer_id: str) -> str:
+    """The address of a customer (architecture.md, "The public contract")."""
+    return f"customer:{customer_id}"
+
+
+def channel_queue(channel: Channel, task_queue: str = TASK_QUEUE) -> str:
+    """The task queue that carries a channel's rate limit, beside the queue of the lives."""
+    return f"{task_queue}-{channel}"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A signal as it came: its name, and each argument's encoding and raw bytes as Latin-1 text."""
+
+    signal: str
+    arguments: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEventsRequest:
+    """Store these deliveries. The state is stored with them, as it was before they took effect."""
+
+    state: CustomerState
+    deliveries: tuple[Delivery, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedBatch:
+    """What is in store and has not taken effect yet, in the order to fold it, and what the fold needs to know.
+
+    `policy` is there when it differs from the state's. `restored` is the stored life of a customer whose
+    workflow had ended or was lost. `real_clock` says that a simulated clock is not allowed here.
+    """
+
+    events: list[RecordedEvent]
+    known: int
+    rejected: int
+    rules_version: int
+    language: Language
+    policy: LifecyclePolicy | None = None
+    restored: CustomerState | None = None
+    real_clock: bool = False
+    refused_id: bool = False
+    """The workflow's id is no customer id: the deliveries are in quarantine, masked, and the workflow ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOutcomesRequest:
+    """Write these rows, decide these offers, and store the state with them: all or nothing."""
+
+    state: CustomerState
+    stage_changes: list[StageChanged] = field(default_factory=list)
+    offers: list[EntryOffered] = field(default_factory=list)
+    ended: list[RunEnded] = field(default_factory=list)
+    awards: list[PointsAwarded] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomesRecorded:
+    """The decisions on the offers, as they stand in the books."""
+
+    decisions: list[EntryDecided] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConversionRequest:
+    """Ask the books whether an event happened, up to the deadline of the wait for it."""
+
+    customer_id: CustomerId
+    check: CheckConversion
+    folded: int
+    folded_ahead: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionChecked:
+    """The event, if the books know one; `folded` when it has taken effect already."""
+
+    found: RecordedEvent | None = None
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessageRequest:
+    """One planned touch, for the channel in turn."""
+
+    customer_id: CustomerId
+    send: SendMessage
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessageResult:
+    """What the gate made of the touch."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerView:
+    """The answer of the `view` query: the state, and whether anything is still to be done at once."""
+
+    state: CustomerState
+    busy: bool
+    next_action_at: datetime | None = None
+    status: Literal["open", "closed"] = "open"

@@ -1,0 +1,268 @@
+"""What is known of customers besides their events: how to reach them, what they allow, who they are to the gates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from activities.database import Connection
+from activities.moments import Moment
+from journeys.names import Channel, CustomerId, Language, MessageClass
+from rules.customer_id import check_customer_id
+
+Evidence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\s;,]{1,64}$")]
+RiskClass = Literal["C1", "C2", "C3", "C4", "C5"]
+Scope = Literal["marketing", "all"] | Channel
+
+
+@cache
+def _zones() -> set[str]:
+    return available_timezones()
+
+
+def _check_zone(name: str) -> str:
+    if name not in _zones():
+        raise ValueError("is no IANA time zone: write one as Asia/Shanghai")
+    return name
+
+
+class _Part(BaseModel):
+    """Frozen, and closed: a misspelled field would be a consent lost without a word."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Consent(_Part):
+    """Consent to a class of messages on a channel, or its withdrawal (`given` false), with its evidence."""
+
+    message_class: MessageClass = Field(alias="class")
+    channel: Channel
+    given: bool = True
+    source: Evidence
+    text_version: Evidence
+    at: Moment
+
+
+class OptOut(_Part):
+    """A refusal by scope ('marketing', 'all' or a channel), or its end (`active` false), with its evidence."""
+
+    scope: Scope
+    active: bool = True
+    source: Evidence
+    at: Moment
+
+
+class CustomerUpdate(_Part):
+    """What is to be known of one customer; what is not given stays as it is.
+
+    Consents and opt-outs are added to the books, where the latest of each kind counts. Raises `InputError` for an id
+    that is no customer id.
+    """
+
+    customer_id: Annotated[CustomerId, AfterValidator(check_customer_id)]
+    zone: Annotated[str, AfterValidator(_check_zone)] | None = None
+    language: Language | None = None
+    risk_class: RiskClass | None = None
+    tags: tuple[Tag, ...] | None = None
+    reachable: Mapping[Channel, bool] = Field(default_factory=dict)
+    consents: tuple[Consent, ...] = ()
+    opt_outs: tuple[OptOut, ...] = ()
+
+    @model_validator(mode="after")
+    def _says_each_thing_once(self) -> Self:
+        kinds = [(each.message_class, each.channel, each.at) for each in self.consents]
+        scopes = [(each.scope, each.at) for each in self.opt_outs]
+        if len(set(kinds)) < len(kinds) or len(set(scopes)) < len(scopes):
+            raise ValueError("says the same consent or opt-out twice at one time: keep one, or give each its own time")
+        return self
+
+
+@dataclass(slots=True)
+class CustomersImported:
+    """How many customers were new and how many changed (new ones included); by place, the updates refused and why."""
+
+    new: int = 0
+    changed: int = 0
+    refused: dict[int, str] = field(default_factory=dict)
+
+
+async def import_customers(connection: Connection, updates: Sequence[CustomerUpdate]) -> CustomersImported:
+    """Write updates in one transaction, in their order; the same again changes nothing.
+
+    The version of every customer that changed goes up, so that a touch that was judged on the old facts is judged
+    again. An update whose consent or opt-out stands in the books otherwise at the very same time is refused as a
+    whole.
+    """
+    outcome = CustomersImported()
+    async with connection.transaction():
+        for wave in _waves(updates):
+            await _import_wave(connection, wave, outcome)
+    return outcome
+
+
+def _waves(updates: Sequence[CustomerUpdate]) -> Iterable[dict[int, CustomerUpdate]]:
+    """Updates by their place, so that no customer occurs twice in one statement; the first of each come first."""
+    waves: list[dict[int, CustomerUpdate]] = []
+    seen: dict[CustomerId, int] = {}
+    for place, update in enumerate(updates):
+        turn = seen.get(update.customer_id, 0)
+        seen[update.customer_id] = turn + 1
+        if turn == len(waves):
+            waves.append({})
+        waves[turn][place] = update
+    return waves
+
+
+async def _import_wave(connection: Connection, wave: dict[int, CustomerUpdate], outcome: CustomersImported) -> None:
+    outcome.new += await _create_and_lock(connection, [update.customer_id for update in wave.values()])
+    refused = await _contradicted(connection, wave)
+    outcome.refused |= refused
+    updates = [update for place, update in wave.items() if place not in refused]
+    changed = {
+        *await _write_profiles(connection, updates),
+        *await _write_reachability(connection, updates),
+        *await _write_consents(connection, updates),
+        *await _write_opt_outs(connection, updates),
+    }
+    await _raise_versions(connection, changed)
+    outcome.changed += len(changed)
+
+
+async def _create_and_lock(connection: Connection, customer_ids: list[CustomerId]) -> int:
+    """Make rows for those who have none, and lock all in one order; answers how many were made."""
+    made = await connection.fetch(
+        """
+        INSERT INTO customer (customer_id) SELECT unnest($1::text[]) ORDER BY 1
+        ON CONFLICT (customer_id) DO NOTHING RETURNING customer_id
+        """,
+        customer_ids,
+    )
+    await connection.execute(
+        "SELECT FROM customer WHERE customer_id = ANY($1::text[]) ORDER BY customer_id FOR NO KEY UPDATE",
+        customer_ids,
+    )
+    return len(made)
+
+
+async def _contradicted(connection: Connection, wave: dict[int, CustomerUpdate]) -> dict[int, str]:
+    """The updates that say something else than the books do of the very same time."""
+    consents = await connection.fetch(
+        """
+        SELECT DISTINCT new.place
+        FROM jsonb_to_recordset($1) AS new (place int, customer_id text, message_class text, channel text,
+                                            given boolean, source text, text_version text, at timestamptz)
+        JOIN consent AS old USING (customer_id, message_class, channel, at)
+        WHERE (new.given, new.source, new.text_version) <> (old.given, old.source, old.text_version)
+        """,
+        [{"place": place, **row} for place, update in wave.items() for row in _consent_rows(update)],
+    )
+    opt_outs = await connection.fetch(
+        """
+        SELECT DISTINCT new.place
+        FROM jsonb_to_recordset($1) AS new (place int, customer_id text, scope text, active boolean,
+                                            source text, at timestamptz)
+        JOIN opt_out AS old USING (customer_id, scope, at)
+        WHERE (new.active, new.source) <> (old.active, old.source)
+        """,
+        [{"place": place, **row} for place, update in wave.items() for row in _opt_out_rows(update)],
+    )
+    said = "is on record with other content at the same time: give the change its own time"
+    return {row["place"]: f"an opt-out {said}" for row in opt_outs} | {
+        row["place"]: f"a consent {said}" for row in consents
+    }
+
+
+async def _write_profiles(connection: Connection, updates: Iterable[CustomerUpdate]) -> list[str]:
+    rows = await connection.fetch(
+        """
+        UPDATE customer
+        SET zone = coalesce(new.zone, customer.zone), language = coalesce(new.language, customer.language),
+            risk_class = coalesce(new.risk_class, customer.risk_class), tags = coalesce(new.tags, customer.tags)
+        FROM jsonb_to_recordset($1) AS new (customer_id text, zone text, language text, risk_class text, tags text[])
+        WHERE customer.customer_id = new.customer_id
+          AND (coalesce(new.zone, customer.zone), coalesce(new.language, customer.language),
+               coalesce(new.risk_class, customer.risk_class), coalesce(new.tags, customer.tags))
+              IS DISTINCT FROM (customer.zone, customer.language, customer.risk_class, customer.tags)
+        RETURNING customer.customer_id
+        """,
+        [_profile_row(update) for update in updates],
+    )
+    return [row["customer_id"] for row in rows]
+
+
+async def _write_reachability(connection: Connection, updates: Iterable[CustomerUpdate]) -> list[str]:
+    rows = await connection.fetch(
+        """
+        INSERT INTO reachability (customer_id, channel, reachable, at)
+        SELECT customer_id, channel, reachable, now()
+        FROM jsonb_to_recordset($1) AS new (customer_id text, channel text, reachable boolean)
+        ON CONFLICT (customer_id, channel) DO UPDATE SET reachable = excluded.reachable, at = excluded.at
+        WHERE reachability.reachable <> excluded.reachable
+        RETURNING customer_id
+        """,
+        [
+            {"customer_id": update.customer_id, "channel": channel, "reachable": reachable}
+            for update in updates
+            for channel, reachable in update.reachable.items()
+        ],
+    )
+    return [row["customer_id"] for row in rows]
+
+
+async def _write_consents(connection: Connection, updates: Iterable[CustomerUpdate]) -> list[str]:
+    rows = await connection.fetch(
+        """
+        INSERT INTO consent (customer_id, message_class, channel, given, source, text_version, at)
+        SELECT customer_id, message_class, channel, given, source, text_version, at
+        FROM jsonb_to_recordset($1) AS new (customer_id text, message_class text, channel text, given boolean,
+                                            source text, text_version text, at timestamptz)
+        ON CONFLICT DO NOTHING
+        RETURNING customer_id
+        """,
+        [row for update in updates for row in _consent_rows(update)],
+    )
+    return [row["customer_id"] for row in rows]
+
+
+async def _write_opt_outs(connection: Connection, updates: Iterable[CustomerUpdate]) -> list[str]:
+    rows = await connection.fetch(
+        """
+        INSERT INTO opt_out (customer_id, scope, active, source, at)
+        SELECT customer_id, scope, active, source, at
+        FROM jsonb_to_recordset($1) AS new (customer_id text, scope text, active boolean, source text, at timestamptz)
+        ON CONFLICT DO NOTHING
+        RETURNING customer_id
+        """,
+        [row for update in updates for row in _opt_out_rows(update)],
+    )
+    return [row["customer_id"] for row in rows]
+
+
+async def _raise_versions(connection: Connection, customer_ids: Iterable[str]) -> None:
+    await connection.execute(
+        "UPDATE customer SET version = version + 1 WHERE customer_id = ANY($1::text[])", list(customer_ids)
+    )
+
+
+def _profile_row(update: CustomerUpdate) -> dict[str, Any]:
+    return {
+        "customer_id": update.customer_id,
+        "zone": update.zone,
+        "language": update.language,
+        "risk_class": update.risk_class,
+        "tags": None if update.tags is None else sorted(set(update.tags)),
+    }
+
+
+def _consent_rows(update: CustomerUpdate) -> list[dict[str, Any]]:
+    return [{"customer_id": update.customer_id, **dict(consent)} for consent in update.consents]
+
+
+def _opt_out_rows(update: CustomerUpdate) -> list[dict[str, Any]]:
+    return [{"customer_id": update.customer_id, **dict(opt_out)} for opt_out in update.opt_outs]

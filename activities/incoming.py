@@ -1,0 +1,119 @@
+"""Deliveries as they come in from the bus: what fits the contract, and what is wrong with the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from activities.contracts import RECORD_EVENT, Delivery
+from journeys.events import EVENTS
+from journeys.names import EventId
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+CONTENT_KEPT = 8_192
+
+
+class Envelope(BaseModel):
+    """The one argument of the signal `record_event`; further fields are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$", strict=True)]
+    name: Annotated[str, Field(strict=True)]
+    occurred_at: AwareDatetime
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An event that fits the contract. `data` is kept as it was sent."""
+
+    event_id: EventId
+    name: str
+    at: datetime
+    data: dict[str, Any]
+    held_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A delivery that does not fit, with the reason; `digest` names the content."""
+
+    reason: str
+    content: str
+    digest: str
+
+
+def read(delivery: Delivery, now: datetime, tolerance: timedelta) -> Incoming | Rejected:
+    """Read one delivery. `tolerance` is how far ahead of `now` an event may be dated."""
+    try:
+        return _read(delivery, now + tolerance)
+    except _Unfit as unfit:
+        content = _content(delivery)
+        return Rejected(str(unfit), content[:CONTENT_KEPT], hashlib.sha256(content.encode()).hexdigest())
+
+
+class _Unfit(Exception):
+    """Why a delivery does not fit."""
+
+
+def _read(delivery: Delivery, latest: datetime) -> Incoming:
+    if delivery.signal != RECORD_EVENT:
+        raise _Unfit(f"unknown signal {delivery.signal[:64]!r}: send {RECORD_EVENT!r}")
+    envelope = _envelope(_only_argument(delivery))
+    if (event := EVENTS.get(envelope.name)) is None:
+        raise _Unfit(f"unknown event name {envelope.name[:64]!r}: see docs/events/ for the names")
+    if not envelope.occurred_at >= EARLIEST:
+        raise _Unfit("occurred_at is before 1990: send the time the event happened")
+    if envelope.occurred_at > latest:
+        raise _Unfit("occurred_at is in the future: check the sender's clock and time zone")
+    try:
+        data = event.data.model_validate(envelope.data)
+    except ValidationError as error:
+        raise _Unfit(f"data does not fit {envelope.name}: {_problems(error)}") from error
+    held_until = data.held_until(envelope.occurred_at)
+    return Incoming(EventId(envelope.event_id), envelope.name, envelope.occurred_at, envelope.data, held_until)
+
+
+def _only_argument(delivery: Delivery) -> object:
+    if len(delivery.arguments) != 1:
+        raise _Unfit(f"{len(delivery.arguments)} arguments: send exactly one JSON object")
+    encoding, content = delivery.arguments[0]
+    if encoding != "json/plain":
+        raise _Unfit(f"the argument is {encoding[:64] or 'not encoded'}: send JSON (encoding json/plain)")
+    try:
+        return json.loads(content.encode("latin-1").decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _Unfit("the argument is not valid JSON: check quoting and encoding (UTF-8)") from error
+
+
+def _envelope(value: object) -> Envelope:
+    if not isinstance(value, dict):
+        raise _Unfit("the argument is not a JSON object: send event_id, name, occurred_at and data")
+    if not isinstance(value.get("occurred_at"), str):
+        raise _Unfit("occurred_at is not text: send ISO 8601 with the offset, as in 2026-11-22T09:00:00+08:00")
+    try:
+        return Envelope.model_validate(value)
+    except ValidationError as error:
+        raise _Unfit(_problems(error)) from error
+
+
+def _problems(error: ValidationError) -> str:
+    """Where and what, without the values: they may be personal."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors(include_input=False)
+    )
+
+
+def _content(delivery: Delivery) -> str:
+    """What came, as text that can be read, mended and sent again."""
+    arguments = [{"encoding": encoding, "content": content} for encoding, content in delivery.arguments]
+    if len(arguments) == 1 and delivery.arguments[0][0] == "json/plain":
+        decoded = delivery.arguments[0][1].encode("latin-1").decode("utf-8", errors="replace")
+        return json.dumps({"signal": delivery.signal, "argument": decoded}, ensure_ascii=False).replace("\\u0000", "")
+    return json.dumps({"signal": delivery.signal, "arguments": arguments}).replace("\\u0000", "")

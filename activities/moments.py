@@ -1,0 +1,40 @@
+"""Times in files: ISO 8601 with the offset, of our age, and not of the future."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, TypedDict
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ValidationInfo
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)", re.IGNORECASE)
+
+
+class TimeContext(TypedDict):
+    """Given as the context of a validation; a time after `latest` is refused."""
+
+    latest: datetime
+
+
+def _written_out(value: object) -> object:
+    """A number, or a time without offset, would be taken for another time without a word."""
+    if isinstance(value, str) and not _ISO.fullmatch(value):
+        raise ValueError("write the date, the time and the offset, as in 2026-11-22T09:00:00+08:00")
+    if not isinstance(value, str | datetime):
+        raise ValueError("write a time as text, as in 2026-11-22T09:00:00+08:00")
+    return value
+
+
+def _plausible(at: datetime, info: ValidationInfo) -> datetime:
+    context: TimeContext | None = info.context
+    if at < EARLIEST:
+        raise ValueError("is before 1990: write the time it happened")
+    if context is not None and at > context["latest"]:
+        raise ValueError("is in the future: check the time and its offset")
+    return at.astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_plausible)]
+"""A time that something happened, in UTC."""

@@ -1,0 +1,226 @@
+"""Events go into the books: one transaction for each batch of deliveries (architecture.md, "Life of an event")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import asyncpg
+from pydantic import TypeAdapter
+
+from activities.contracts import RecordedBatch, RecordEventsRequest
+from activities.conversions import convert
+from activities.database import PoolConnection
+from activities.incoming import EARLIEST, Incoming, Rejected, read
+from activities.rejections import reject
+from activities.world import World
+from errors import InputError
+from journeys.events import EVENTS, opted_out_of_marketing
+from journeys.names import CustomerId, EventId
+from rules.customer_id import check_customer_id, mask
+from rules.effects import RecordedEvent
+from rules.state import CustomerState
+
+STATE: TypeAdapter[CustomerState] = TypeAdapter(CustomerState)
+
+
+async def record_events(world: World, request: RecordEventsRequest) -> RecordedBatch:
+    """Store what is new and fits, quarantine what does not, and answer what has not taken effect yet.
+
+    Answers the same when it is run again: what takes effect is told by the state's cursor, not by who wrote it.
+    """
+    state = request.state
+    incoming, rejected = _sort_out(world, request)
+    try:
+        customer_id = check_customer_id(state.customer_id)
+    except InputError as error:
+        everything = [*rejected, *(_refused(event, str(error)) for event in incoming)]
+        await _quarantine(world, CustomerId(mask(state.customer_id)), everything)
+        return _answer(world, request, [], 0, len(everything), refused_id=True)
+    async with world.pool.acquire() as connection, connection.transaction():
+        last_sequence, stored = await _lock(connection, customer_id)
+        restored = _restored(state, stored)
+        current = restored or state
+        conflicts = await _store(connection, customer_id, last_sequence, incoming)
+        rejected += conflicts
+        await reject(connection, customer_id, rejected, world.rejected_retention)
+        await _opt_out(connection, customer_id, incoming)
+        await _save(connection, customer_id, last_sequence + len(incoming), current)
+        if incoming:
+            await convert(
+                connection,
+                customer_id,
+                after_sequence=last_sequence,
+                since=EARLIEST,
+                attribution=world.attribution,
+            )
+        rows = await _not_folded(connection, current)
+    events = [recorded(world, row) for row in rows]
+    known = len(incoming) - len(conflicts) - sum(event.sequence > last_sequence for event in events)
+    return _answer(world, request, events, known, len(rejected), restored=restored)
+
+
+def recorded(world: World, row: asyncpg.Record) -> RecordedEvent:
+    """A stored event as the fold needs it, with the catalogue's answers."""
+    event = EVENTS.get(row["name"])
+    data = event.data.model_validate(row["data"]) if event else None
+    return RecordedEvent(
+        sequence=row["sequence"],
+        event_id=EventId(row["event_id"]),
+        name=row["name"],
+        at=row["occurred_at"],
+        milestone=event is not None and event.milestone,
+        starts=bool(world.catalogue.starting_on_event(row["name"])),
+        held_until=data.held_until(row["occurred_at"]) if data else None,
+    )
+
+
+def _sort_out(world: World, request: RecordEventsRequest) -> tuple[list[Incoming], list[Rejected]]:
+    """What fits, in event-time order (arrival decides at one instant), and what does not."""
+    clock = world.clock(request.state.clock)
+    now = world.now(clock)
+    outcomes = [read(delivery, now, clock.scaled(world.future_tolerance)) for delivery in request.deliveries]
+    incoming = sorted((one for one in outcomes if isinstance(one, Incoming)), key=lambda event: event.at)
+    return incoming, [one for one in outcomes if isinstance(one, Rejected)]
+
+
+def _refused(event: Incoming, reason: str) -> Rejected:
+    return Rejected(reason, f"event {event.name}", f"{event.event_id}")
+
+
+async def _quarantine(world: World, customer_id: CustomerId, rejected: Sequence[Rejected]) -> None:
+    async with world.pool.acquire() as connection:
+        await reject(connection, customer_id, rejected, world.rejected_retention)
+
+
+async def _lock(connection: PoolConnection, customer_id: CustomerId) -> tuple[int, Any]:
+    """Lock the customer's row, made if there is none; answers the last sequence number and the stored life."""
+    row = await connection.fetchrow(
+        """
+        INSERT INTO customer (customer_id) VALUES ($1)
+        ON CONFLICT (customer_id) DO UPDATE SET version = customer.version + 1
+        RETURNING last_sequence, state
+        """,
+        customer_id,
+    )
+    assert row is not None
+    return row["last_sequence"], row["state"]
+
+
+def _restored(state: CustomerState, stored: Any) -> CustomerState | None:
+    """The stored life, for a workflow that has none of its own yet."""
+    if stored is None or state.policy is not None:
+        return None
+    restored = STATE.validate_python(stored)
+    restored.clock = state.clock
+    return restored
+
+
+async def _store(
+    connection: PoolConnection, customer_id: CustomerId, last_sequence: int, incoming: Sequence[Incoming]
+) -> list[Rejected]:
+    """Insert what is new, in order; answers the events whose id was seen before with other content."""
+    if not incoming:
+        return []
+    new = await connection.fetch(
+        """
+        INSERT INTO customer_event (customer_id, sequence, event_id, name, occurred_at, data)
+        SELECT $1, $2 + place, event_id, name, occurred_at, data
+        FROM unnest($3::text[], $4::text[], $5::timestamptz[], $6::jsonb[])
+             WITH ORDINALITY AS event (event_id, name, occurred_at, data, place)
+        ON CONFLICT (customer_id, event_id) DO NOTHING
+        RETURNING sequence
+        """,
+        customer_id,
+        last_sequence,
+        [event.event_id for event in incoming],
+        [event.name for event in incoming],
+        [event.at for event in incoming],
+        [event.data for event in incoming],
+    )
+    if len(new) == len(incoming):
+        return []
+    return await _conflicts(connection, customer_id, incoming)
+
+
+async def _conflicts(
+    connection: PoolConnection, customer_id: CustomerId, incoming: Iterable[Incoming]
+) -> list[Rejected]:
+    by_id = {event.event_id: event for event in incoming}
+    rows = await connection.fetch(
+        """
+        SELECT event_id, name, occurred_at, data FROM customer_event
+        WHERE customer_id = $1 AND event_id = ANY($2::text[])
+        """,
+        customer_id,
+        list(by_id),
+    )
+    stored = {row["event_id"]: (row["name"], row["occurred_at"], row["data"]) for row in rows}
+    return [
+        Rejected(
+            f"event id {event.event_id!r} was seen before with different content: send a new event under a new id",
+            f"{event.name} at {event.at.isoformat()}",
+            f"{event.event_id} {event.name} {event.at.isoformat()} {sorted(event.data.items())!r}",
+        )
+        for event in incoming
+        if stored[event.event_id] != (event.name, event.at, event.data)
+    ]
+
+
+async def _opt_out(connection: PoolConnection, customer_id: CustomerId, incoming: Iterable[Incoming]) -> None:
+    """A refusal of marketing counts from the moment it is recorded, whatever the journeys do with the event."""
+    refusals = [(customer_id, event.at) for event in incoming if event.name == opted_out_of_marketing]
+    if refusals:
+        await connection.executemany(
+            """
+            INSERT INTO opt_out (customer_id, scope, active, source, at)
+            VALUES ($1, 'marketing', true, 'event', $2) ON CONFLICT DO NOTHING
+            """,
+            refusals,
+        )
+
+
+async def _save(connection: PoolConnection, customer_id: CustomerId, last_sequence: int, state: CustomerState) -> None:
+    await connection.execute(
+        "UPDATE customer SET last_sequence = $2, state = $3 WHERE customer_id = $1",
+        customer_id,
+        last_sequence,
+        STATE.dump_python(state, mode="json"),
+    )
+
+
+async def _not_folded(connection: PoolConnection, state: CustomerState) -> list[asyncpg.Record]:
+    return await connection.fetch(
+        """
+        SELECT sequence, event_id, name, occurred_at, data FROM customer_event
+        WHERE customer_id = $1 AND sequence > $2 AND sequence <> ALL($3::bigint[])
+        ORDER BY sequence
+        """,
+        state.customer_id,
+        state.folded,
+        state.folded_ahead,
+    )
+
+
+def _answer(
+    world: World,
+    request: RecordEventsRequest,
+    events: list[RecordedEvent],
+    known: int,
+    rejected: int,
+    *,
+    restored: CustomerState | None = None,
+    refused_id: bool = False,
+) -> RecordedBatch:
+    state = restored or request.state
+    return RecordedBatch(
+        events=events,
+        known=known,
+        rejected=rejected,
+        rules_version=world.rules_version,
+        language=world.language,
+        policy=None if state.policy == world.policy else world.policy,
+        restored=restored,
+        real_clock=request.state.clock.simulated and not world.simulation_allowed,
+        refused_id=refused_id,
+    )

@@ -1,0 +1,170 @@
+"""What the fold came to goes into the books, and who enters a journey is decided where it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from activities.contracts import OutcomesRecorded, RecordOutcomesRequest
+from activities.conversions import convert
+from activities.database import PoolConnection
+from activities.record_events import STATE
+from activities.world import World
+from journeys.names import ContentHash, CustomerId, JourneyName
+from rules.definitions import definition
+from rules.effects import EntryOffered, PointsAwarded, RunEnded, StageChanged
+from rules.entry import EntryDecided, decide, open_run
+from rules.state import CustomerState
+
+
+async def record_outcomes(world: World, request: RecordOutcomesRequest) -> OutcomesRecorded:
+    """Write all rows in one transaction; run again, it changes nothing and answers the same."""
+    state = request.state
+    customer_id = state.customer_id
+    async with world.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM customer WHERE customer_id = $1 FOR UPDATE", customer_id)
+        await _stage_changes(connection, customer_id, request.stage_changes)
+        await _ended(connection, customer_id, request.ended)
+        await _award_points(connection, customer_id, request.awards)
+        decisions = await _decide(connection, world, state, request.offers)
+        await _enter(connection, world, state, [decided for decided in decisions if not decided.refused])
+        await _save(connection, state)
+    return OutcomesRecorded(decisions)
+
+
+async def _stage_changes(connection: PoolConnection, customer_id: CustomerId, changes: Sequence[StageChanged]) -> None:
+    if changes:
+        await connection.executemany(
+            """
+            INSERT INTO stage_change (customer_id, from_stage, to_stage, at, cause)
+            VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+            """,
+            [(customer_id, one.from_stage, one.to_stage, one.at, one.cause) for one in changes],
+        )
+
+
+async def _ended(connection: PoolConnection, customer_id: CustomerId, ended: Sequence[RunEnded]) -> None:
+    if ended:
+        await connection.executemany(
+            """
+            UPDATE journey_run SET ended_at = $4, outcome = $5
+            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND ended_at IS NULL
+            """,
+            [(customer_id, one.journey, one.entry, one.at, one.outcome) for one in ended],
+        )
+
+
+async def _award_points(connection: PoolConnection, customer_id: CustomerId, awards: Sequence[PointsAwarded]) -> None:
+    if awards:
+        await connection.executemany(
+            """
+            INSERT INTO points_ledger (customer_id, amount, reason, at, journey, entry, step, occurrence)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            ON CONFLICT (customer_id, journey, entry, step, occurrence) DO NOTHING
+            """,
+            [
+                (customer_id, one.points, one.reason, one.at, one.journey, one.entry, one.step, one.occurrence)
+                for one in awards
+            ],
+        )
+
+
+async def _decide(
+    connection: PoolConnection, world: World, state: CustomerState, offers: Sequence[EntryOffered]
+) -> list[EntryDecided]:
+    """Decide each offer that has no decision yet; answers the decisions as they stand in the books."""
+    clock = world.clock(state.clock)
+    oldest = world.now(clock) - clock.scaled(world.backfill_horizon)
+    decisions = [decided for offer in offers for decided in decide(world.catalogue, offer, state, oldest)]
+    return [await _decision(connection, state.customer_id, decided) for decided in decisions]
+
+
+async def _decision(connection: PoolConnection, customer_id: CustomerId, decided: EntryDecided) -> EntryDecided:
+    written = await connection.fetchval(
+        """
+        INSERT INTO entry_decision (customer_id, journey, cause, at, version, definition, entry, refused)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING true
+        """,
+        customer_id,
+        decided.journey,
+        decided.cause,
+        decided.at,
+        decided.version,
+        decided.definition,
+        decided.entry,
+        decided.refused,
+    )
+    return decided if written else await _stored_decision(connection, customer_id, decided)
+
+
+async def _stored_decision(connection: PoolConnection, customer_id: CustomerId, decided: EntryDecided) -> EntryDecided:
+    row = await connection.fetchrow(
+        """
+        SELECT at, version, definition, entry, refused FROM entry_decision
+        WHERE customer_id = $1 AND journey = $2 AND cause = $3
+        """,
+        customer_id,
+        decided.journey,
+        decided.cause,
+    )
+    assert row is not None
+    return EntryDecided(
+        JourneyName(decided.journey),
+        row["version"],
+        ContentHash(row["definition"]),
+        decided.cause,
+        row["at"],
+        row["entry"],
+        row["refused"],
+    )
+
+
+async def _enter(
+    connection: PoolConnection, world: World, state: CustomerState, entered: Sequence[EntryDecided]
+) -> None:
+    """Open the runs, in the books and in the state that is stored with them."""
+    for decided in entered:
+        plan = definition(decided.definition).plan
+        await connection.execute(
+            """
+            INSERT INTO journey_run (customer_id, journey, entry, version, definition, entered_at,
+                                     goal_event, goal_until, exit_events)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING
+            """,
+            state.customer_id,
+            decided.journey,
+            decided.entry,
+            decided.version,
+            decided.definition,
+            decided.at,
+            plan.goal,
+            decided.at + plan.goal_within if plan.goal else None,
+            sorted(plan.exits_on),
+        )
+        open_run(state, decided)
+    if entered:
+        await convert(
+            connection,
+            state.customer_id,
+            after_sequence=0,
+            since=_earliest(entered),
+            attribution=world.attribution,
+        )
+
+
+def _earliest(entered: Sequence[EntryDecided]) -> datetime:
+    return min(decided.at for decided in entered)
+
+
+async def _save(connection: PoolConnection, state: CustomerState) -> None:
+    """Store the life as it stands; every fact a gate looks at may have changed, so the version goes up."""
+    await connection.execute(
+        """
+        UPDATE customer SET version = version + 1, state = $2, stage = $3, stage_since = $4
+        WHERE customer_id = $1
+        """,
+        state.customer_id,
+        STATE.dump_python(state, mode="json"),
+        state.lifecycle.stage,
+        state.lifecycle.since,
+    )

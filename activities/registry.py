@@ -1,0 +1,75 @@
+"""The activities as Temporal knows them: one method for each verb, under the verb's own name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from temporalio import activity
+
+from activities.check_conversion import check_conversion
+from activities.contracts import (
+    CheckConversionRequest,
+    ConversionChecked,
+    OutcomesRecorded,
+    RecordedBatch,
+    RecordEventsRequest,
+    RecordOutcomesRequest,
+    SendMessageRequest,
+    SendMessageResult,
+)
+from activities.record_events import record_events
+from activities.record_outcomes import record_outcomes
+from activities.send_message import send_message
+from activities.world import World
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Activities:
+    """The verbs, bound to a world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    @property
+    def local(self) -> Sequence[Callable[..., Any]]:
+        """Those that run beside the workflow: pure database work of some milliseconds."""
+        return [self.record_events, self.record_outcomes, self.check_conversion]
+
+    @property
+    def remote(self) -> Sequence[Callable[..., Any]]:
+        """Those that run on the queue of a channel."""
+        return [self.send_message]
+
+    @activity.defn
+    async def record_events(self, request: RecordEventsRequest) -> RecordedBatch:
+        """Store a batch of deliveries."""
+        batch = await record_events(self._world, request)
+        if batch.rejected:
+            log.warning("record_events", rejected=batch.rejected, workflow_run_id=activity.info().workflow_run_id)
+        return batch
+
+    @activity.defn
+    async def record_outcomes(self, request: RecordOutcomesRequest) -> OutcomesRecorded:
+        """Store what happenings led to."""
+        return await record_outcomes(self._world, request)
+
+    @activity.defn
+    async def check_conversion(self, request: CheckConversionRequest) -> ConversionChecked:
+        """Ask the books."""
+        return await check_conversion(self._world, request)
+
+    @activity.defn
+    async def send_message(self, request: SendMessageRequest) -> SendMessageResult:
+        """Pass the gates, or not, and deliver."""
+        result = await send_message(self._world, request)
+        log.info(
+            "send_message",
+            customer_id=request.customer_id,
+            journey=request.send.journey,
+            step=request.send.step,
+            answer=result.answer.kind,
+        )
+        return result

@@ -1,0 +1,40 @@
+"""What activities need of the world, put together once by whoever runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from activities.channels import ChannelAdapter
+from activities.database import Pool
+from journeys.lifecycle import LIFECYCLE_POLICY, LifecyclePolicy
+from journeys.names import Channel, Language
+from rules.clock import Clock
+from rules.definitions import Catalogue
+from rules.state import RULES_VERSION
+
+
+@dataclass(frozen=True)
+class World:
+    """The database, the channels, the journeys that may be entered, and the numbers of this deployment."""
+
+    pool: Pool
+    catalogue: Catalogue
+    channels: Mapping[Channel, ChannelAdapter]
+    language: Language = Language.CHINESE
+    policy: LifecyclePolicy = LIFECYCLE_POLICY
+    rules_version: int = RULES_VERSION
+    attribution: timedelta = timedelta(days=7)
+    backfill_horizon: timedelta = timedelta(days=7)
+    future_tolerance: timedelta = timedelta(minutes=5)
+    rejected_retention: timedelta = timedelta(days=30)
+    simulation_allowed: bool = False
+
+    def clock(self, clock: Clock) -> Clock:
+        """The clock to go by: a simulated one only where no real customer could be touched by it."""
+        return clock if self.simulation_allowed or not clock.simulated else Clock()
+
+    def now(self, clock: Clock) -> datetime:
+        """Business time now."""
+        return self.clock(clock).business(datetime.now(UTC))

@@ -1,0 +1,1 @@
+"""The commands behind starter.py, one file per group."""

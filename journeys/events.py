@@ -1,0 +1,162 @@
+"""Every event that a customer can cause, by its name on the bus, with the shape of its data.
+
+A team that sends events reads `docs/contract.md` and the JSON Schemas in `docs/events/`, which are made
+from the models here. Fields that a model does not name are kept and ignored. Adding an event means adding
+a model and one line in `EVENTS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+Money = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=4, description="An amount as a decimal string")]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code")]
+ProductId = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class EventData(BaseModel):
+    """What an event says besides who, what and when."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    def held_until(self, occurred_at: datetime) -> datetime | None:
+        """The end of the term of a product bought with this event: until then the lifecycle clock stands."""
+        return None
+
+
+class AppRegistered(EventData):
+    """The customer registered in the app."""
+
+    source: str | None = None
+
+
+class AppOpened(EventData):
+    """The customer opened the app."""
+
+
+class AccountOpened(EventData):
+    """The customer has a securities account."""
+
+
+class QuestionnaireCompleted(EventData):
+    """The customer completed the investor questionnaire."""
+
+
+class DepositMade(EventData):
+    """Money arrived on the customer's account."""
+
+    amount: Money
+    currency: Currency = "CNY"
+
+
+class TradeExecuted(EventData):
+    """An order was executed: one event an order, not a fill."""
+
+    amount: Money | None = None
+    currency: Currency = "CNY"
+    product: ProductId | None = None
+
+
+class WealthProductPurchased(EventData):
+    """The customer bought a wealth product; a term in days means that it is held that long."""
+
+    product: ProductId
+    amount: Money | None = None
+    currency: Currency = "CNY"
+    term_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+
+    def held_until(self, occurred_at: datetime) -> datetime | None:
+        return None if self.term_days is None else occurred_at + timedelta(days=self.term_days)
+
+
+class WechatBound(EventData):
+    """The customer bound the WeChat official account."""
+
+
+class CheckedIn(EventData):
+    """The customer checked in for the day."""
+
+
+class LiveStreamWatched(EventData):
+    """The customer followed a live stream."""
+
+    stream: Annotated[str, Field(min_length=1, max_length=64)]
+    seconds: Annotated[int, Field(ge=0)]
+
+
+class OptedOutOfMarketing(EventData):
+    """The customer refused marketing; effective at once on every channel."""
+
+
+class AccountClosed(EventData):
+    """The customer closed the account; final until it is opened again."""
+
+
+class EventType(str):
+    """The name of a kind of event, with what the language needs to know of it.
+
+    A plain string in JSON and in comparisons. `milestone` events happen once in a life and are looked for in
+    the customer's whole life by default (journey-language.md, `wait_for`).
+    """
+
+    __slots__ = ("data", "milestone")
+    data: type[EventData]
+    milestone: bool
+
+    def __new__(cls, name: str, data: type[EventData] = EventData, *, milestone: bool = False) -> Self:
+        event = super().__new__(cls, name)
+        event.data = data
+        event.milestone = milestone
+        return event
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (str(self), self.data))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(
+            lambda name: name if isinstance(name, cls) else cls(name),
+            core_schema.str_schema(pattern=r"^[a-z][a-z0-9_]{0,63}$"),
+        )
+
+
+app_registered = EventType("app_registered", AppRegistered, milestone=True)
+app_opened = EventType("app_opened", AppOpened)
+account_opened = EventType("account_opened", AccountOpened, milestone=True)
+questionnaire_completed = EventType("questionnaire_completed", QuestionnaireCompleted, milestone=True)
+deposit_made = EventType("deposit_made", DepositMade, milestone=True)
+trade_executed = EventType("trade_executed", TradeExecuted)
+wealth_product_purchased = EventType("wealth_product_purchased", WealthProductPurchased)
+wechat_bound = EventType("wechat_bound", WechatBound, milestone=True)
+checked_in = EventType("checked_in", CheckedIn)
+live_stream_watched = EventType("live_stream_watched", LiveStreamWatched)
+opted_out_of_marketing = EventType("opted_out_of_marketing", OptedOutOfMarketing)
+account_closed = EventType("account_closed", AccountClosed)
+
+EVENTS: Mapping[str, EventType] = MappingProxyType(
+    {
+        str(event): event
+        for event in (
+            app_registered,
+            app_opened,
+            account_opened,
+            questionnaire_completed,
+            deposit_made,
+            trade_executed,
+            wealth_product_purchased,
+            wechat_bound,
+            checked_in,
+            live_stream_watched,
+            opted_out_of_marketing,
+            account_closed,
+        )
+    }
+)
+"""Every event by its name on the bus."""

@@ -1,0 +1,28 @@
+"""The stage policy as data: which events count and after how long a customer is said to be leaving.
+
+The numbers are architecture.md, "The lifecycle, as shipped"; what they mean is in `rules/lifecycle.py`.
+"""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from journeys.events import EventType, trade_executed, wealth_product_purchased
+
+
+class LifecyclePolicy(BaseModel):
+    """Durations count 24-hour days from the last investing event, or from the end of a term product held."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    investing_events: tuple[EventType, ...] = (trade_executed, wealth_product_purchased)
+    maturity_at: Annotated[int, Field(ge=2)] = 4
+    decline_after: timedelta = timedelta(days=90)
+    churn_after: timedelta = timedelta(days=180)
+    introduction_ends_after: timedelta = timedelta(days=180)
+    forget_after: timedelta = timedelta(days=30)
+    """A churned or closed customer's workflow closes after so long without anything to do."""
+
+
+LIFECYCLE_POLICY = LifecyclePolicy()

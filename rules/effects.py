@@ -1,0 +1,114 @@
+"""What a happening leads to: rows for the books, and questions that only the world can answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from journeys.names import ContentHash, EventId, JourneyName, Stage, StepId
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event as the fold needs it: what the store and the catalogue say of it.
+
+    `sequence` is its place among the customer's events; `starts` that some journey starts on it.
+    """
+
+    sequence: int
+    event_id: EventId
+    name: str
+    at: datetime
+    milestone: bool = False
+    starts: bool = False
+    held_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageChanged:
+    """The customer came into a stage, dated at the due time of what caused it."""
+
+    from_stage: Stage | None
+    to_stage: Stage
+    at: datetime
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryOffered:
+    """Something happened that journeys may start on: an event by its name and id, or a stage change."""
+
+    cause: str
+    at: datetime
+    event: str | None = None
+    from_stage: Stage | None = None
+    to_stage: Stage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run ended, with an outcome of the engine (completed, goal, goal_late, expired, exit: …) or its own."""
+
+    journey: JourneyName
+    entry: int
+    at: datetime
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class PointsAwarded:
+    """Points credited by a step; one row for each (journey, entry, step, occurrence)."""
+
+    journey: JourneyName
+    entry: int
+    step: StepId
+    at: datetime
+    points: int
+    reason: str
+    occurrence: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessage:
+    """A planned touch that wants to go out on one of its channels.
+
+    `due` is when it was planned; `asked_for` is later only if it was held until then.
+    """
+
+    journey: JourneyName
+    entry: int
+    definition: ContentHash
+    step: StepId
+    due: datetime
+    asked_for: datetime
+    channel: int
+    occurrence: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConversion:
+    """Did the event happen after all? Asked of the books before `otherwise` is taken."""
+
+    journey: JourneyName
+    entry: int
+    step: StepId
+    event: str
+    since: datetime | None
+    due: datetime
+
+
+@dataclass(slots=True)
+class Effects:
+    """Everything that one happening led to, each list in order."""
+
+    stage_changes: list[StageChanged] = field(default_factory=list)
+    offers: list[EntryOffered] = field(default_factory=list)
+    ended: list[RunEnded] = field(default_factory=list)
+    awards: list[PointsAwarded] = field(default_factory=list)
+    sends: list[SendMessage] = field(default_factory=list)
+    checks: list[CheckConversion] = field(default_factory=list)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is anything to record."""
+        return bool(self.stage_changes or self.offers or self.ended or self.awards)

@@ -1,0 +1,183 @@
+"""One customer's life: the next happening in event-time order, and what it leads to.
+
+Both worlds call the same four functions: `next_deadline` says what time will bring, `take_event`,
+`take_deadline` and `take_answer` say what follows. They change the state and put into `Effects` what has to be
+recorded or asked; they never look at a clock or a catalogue.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import IntEnum
+from typing import NamedTuple, assert_never
+
+from journeys.events import account_closed
+from journeys.names import Stage, StepId
+from rules import lifecycle, walk
+from rules.definitions import definition
+from rules.effects import CheckConversion, Effects, EntryOffered, RecordedEvent, StageChanged
+from rules.entry import EntryDecided, open_run
+from rules.gates import Answer, HeldUntil, NextChannel, TouchSettled
+from rules.state import TOUCHES_SHOWN, CustomerState, Phase, Run, TouchNote
+
+
+class What(IntEnum):
+    """What a deadline brings; the order in which deadlines of one instant act."""
+
+    STAGE = 0
+    STEP = 1
+    END = 2
+    FORGET = 3
+
+
+class Deadline(NamedTuple):
+    """What comes next if no event comes before."""
+
+    at: datetime
+    what: What
+    run: Run | None = None
+
+
+def next_deadline(state: CustomerState) -> Deadline | None:
+    """The earliest deadline of the lifecycle and the runs; of two at one instant, in the order of `What`."""
+    assert state.policy is not None
+    at, what, due = lifecycle.next_deadline(state.lifecycle, state.policy), What.STAGE, None
+    for run in state.runs:
+        step = run.deadline
+        if step is not None and (at is None or step < at or (step == at and what is What.END)):
+            at, what, due = step, What.STEP, run
+        if at is None or run.ends_at < at:
+            at, what, due = run.ends_at, What.END, run
+    if at is not None:
+        return Deadline(at, what, due)
+    return None if state.moved_at is None else Deadline(state.moved_at + state.policy.forget_after, What.FORGET)
+
+
+def may_end(state: CustomerState) -> bool:
+    """Whether a life may be forgotten once it has been idle for long: never a customer's who may still churn."""
+    return not state.runs and state.lifecycle.stage in (None, Stage.CHURNED, Stage.CLOSED)
+
+
+def take_event(state: CustomerState, event: RecordedEvent, now: datetime) -> Effects:
+    """An event took place: stage, goals, exits and waits, then what may start on it."""
+    assert state.policy is not None
+    effects = Effects()
+    _moved(state, event.at)
+    if event.milestone:
+        state.milestones[event.name] = min(event.at, state.milestones.get(event.name, event.at))
+    for change in lifecycle.fold(state.lifecycle, event, state.policy, now):
+        _stage_changed(change, effects)
+    for run in list(state.runs):
+        walk.hear(state, run, event, now, effects)
+    if state.lifecycle.stage is Stage.CLOSED:
+        for run in list(state.runs):
+            walk.finish(state, run, max(event.at, run.at), f"exit: {account_closed}", effects)
+    if event.starts:
+        effects.offers.append(EntryOffered(event.event_id, event.at, event=event.name))
+    return effects
+
+
+def take_deadline(state: CustomerState, deadline: Deadline) -> Effects:
+    """A deadline came before any event that bears on it."""
+    effects = Effects()
+    _moved(state, deadline.at)
+    match deadline.what:
+        case What.STAGE:
+            _stage_changed(lifecycle.fall_due(state.lifecycle, deadline.at), effects)
+        case What.STEP:
+            assert deadline.run is not None
+            walk.fall_due(state, deadline.run, deadline.at, effects)
+        case What.END:
+            assert deadline.run is not None
+            walk.finish(state, deadline.run, deadline.at, walk.EXPIRED, effects)
+        case What.FORGET:
+            raise AssertionError("the shell closes the life; nothing follows")
+        case _:
+            assert_never(deadline.what)
+    return effects
+
+
+def take_entry(state: CustomerState, decided: EntryDecided) -> Effects:
+    """A decision to enter was recorded: the run takes its first steps."""
+    effects = Effects()
+    if not decided.refused:
+        walk.proceed(state, open_run(state, decided), effects)
+    return effects
+
+
+def take_answer(state: CustomerState, answer: Answer) -> Effects:
+    """The gate answered for a planned touch. The run goes on whatever the outcome is."""
+    effects = Effects()
+    run = _asked(state, answer)
+    match answer:
+        case TouchSettled():
+            _note_touch(state, answer)
+            if run is not None:
+                walk.go_on(run, _after(run), run.held_until or run.at, answer.told())
+                walk.proceed(state, run, effects)
+        case HeldUntil() if run is not None:
+            run.phase, run.deadline, run.held_until = Phase.HELD, answer.until, answer.until
+        case NextChannel() if run is not None:
+            run.channel += 1
+            walk.ask_to_send(run, effects)
+        case HeldUntil() | NextChannel():
+            pass
+        case _:
+            assert_never(answer)
+    return effects
+
+
+def take_check(
+    state: CustomerState, check: CheckConversion, found: RecordedEvent | None, now: datetime, folded: bool = False
+) -> Effects:
+    """The books answered whether the event happened after all.
+
+    A hit is taken like any event, unless it has taken effect already (`folded`): then only the wait is over.
+    """
+    run = state.run(check.journey, check.entry)
+    if run is None or run.step != check.step or run.phase is not Phase.ASKED:
+        return Effects()
+    run.phase = Phase.WAITING
+    effects = take_event(state, found, now) if found and not folded else Effects()
+    if run in state.runs and run.step == check.step and run.phase is Phase.WAITING:
+        if found and folded:
+            walk.satisfied(state, run, found.name, max(run.at, found.at), effects)
+        else:
+            walk.overdue(state, run, check.due, effects)
+    return effects
+
+
+def resume(state: CustomerState) -> Effects:
+    """Go on with a life that was carried over or restored: nothing is in flight, so open questions are asked again."""
+    effects = Effects()
+    for run in list(state.runs):
+        if run.phase is Phase.ASKED:
+            run.phase = Phase.READY if run.deadline is None else Phase.WAITING
+        walk.proceed(state, run, effects)
+    return effects
+
+
+def _stage_changed(change: StageChanged, effects: Effects) -> None:
+    effects.stage_changes.append(change)
+    cause = f"{change.to_stage}@{change.at.isoformat()}"
+    effects.offers.append(EntryOffered(cause, change.at, from_stage=change.from_stage, to_stage=change.to_stage))
+
+
+def _asked(state: CustomerState, answer: Answer) -> Run | None:
+    run = state.run(answer.journey, answer.entry)
+    return run if run is not None and run.phase is Phase.ASKED and run.step == answer.step else None
+
+
+def _after(run: Run) -> StepId | None:
+    assert run.step is not None
+    return definition(run.definition).plan.steps[run.step].after
+
+
+def _note_touch(state: CustomerState, answer: TouchSettled) -> None:
+    note = TouchNote(answer.at, answer.journey, answer.step, answer.outcome, answer.reason)
+    state.touches = [*state.touches, note][-TOUCHES_SHOWN:]
+
+
+def _moved(state: CustomerState, at: datetime) -> None:
+    if state.moved_at is None or at > state.moved_at:
+        state.moved_at = at

@@ -1,0 +1,86 @@
+"""The stage of a customer as a function of what they did and when (architecture.md, "The lifecycle, as shipped")."""
+
+from datetime import datetime
+
+from journeys.events import account_closed, account_opened
+from journeys.lifecycle import LifecyclePolicy
+from journeys.names import Stage
+from rules.effects import RecordedEvent, StageChanged
+from rules.state import Lifecycle
+
+
+def fold(life: Lifecycle, event: RecordedEvent, policy: LifecyclePolicy, now: datetime) -> list[StageChanged]:
+    """Take an event into the stage; answers the changes, the birth of a new customer first.
+
+    A late event (older than the last change) acts when it arrives, at `now`, and undoes nothing.
+    """
+    changes = [] if life.stage else [_change(life, Stage.INTRODUCTION, event.at, "first_event")]
+    late = life.since is not None and event.at < life.since
+    at = now if late else event.at
+    if event.name in policy.investing_events:
+        life.investments += 1
+        life.active_until = _later(life.active_until, event.held_until or event.at)
+    life.last_activity = _later(life.last_activity, event.at)
+    target, cause = _target(life, event, policy, at)
+    if target is not life.stage:
+        changes.append(_change(life, target, at, "late" if late else cause))
+    return changes
+
+
+def next_deadline(life: Lifecycle, policy: LifecyclePolicy) -> datetime | None:
+    """When the stage changes if nothing happens until then; none in a stage that time does not end."""
+    match life.stage:
+        case Stage.INTRODUCTION if life.last_activity:
+            return life.last_activity + policy.introduction_ends_after
+        case Stage.GROWTH | Stage.MATURITY if life.active_until:
+            return life.active_until + policy.decline_after
+        case Stage.DECLINE if life.active_until:
+            return life.active_until + policy.churn_after
+        case _:
+            return None
+
+
+def fall_due(life: Lifecycle, due: datetime) -> StageChanged:
+    """Nothing happened until the deadline: one stage down, dated at the deadline."""
+    down = Stage.DECLINE if life.stage in (Stage.GROWTH, Stage.MATURITY) else Stage.CHURNED
+    return _change(life, down, due, "inactive")
+
+
+def _target(life: Lifecycle, event: RecordedEvent, policy: LifecyclePolicy, at: datetime) -> tuple[Stage, str]:
+    assert life.stage is not None
+    if event.name == account_closed:
+        return Stage.CLOSED, str(account_closed)
+    if life.stage is Stage.CLOSED:
+        return _reopened(life, event)
+    if event.name not in policy.investing_events:
+        return life.stage, ""
+    active = Stage.MATURITY if life.investments >= policy.maturity_at else Stage.GROWTH
+    match life.stage:
+        case Stage.INTRODUCTION:
+            return active, "first_investment"
+        case Stage.GROWTH:
+            return active, "matured"
+        case Stage.MATURITY:
+            return Stage.MATURITY, ""
+        case Stage.DECLINE | Stage.CHURNED:
+            assert life.active_until is not None
+            still_inactive = life.active_until + policy.decline_after <= at
+            return (life.stage, "") if still_inactive else (active, "returned")
+
+
+def _reopened(life: Lifecycle, event: RecordedEvent) -> tuple[Stage, str]:
+    """A closed account is final until it is opened again; then the relationship begins anew."""
+    if event.name != account_opened:
+        return Stage.CLOSED, ""
+    life.investments, life.active_until = 0, None
+    return Stage.INTRODUCTION, str(account_opened)
+
+
+def _change(life: Lifecycle, to: Stage, at: datetime, cause: str) -> StageChanged:
+    change = StageChanged(life.stage, to, at, cause)
+    life.stage, life.since = to, at
+    return change
+
+
+def _later(one: datetime | None, other: datetime) -> datetime:
+    return other if one is None or other > one else one

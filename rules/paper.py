@@ -1,0 +1,227 @@
+"""The paper world: lives lived from a list of events, without a server, as fast as the rules can be applied.
+
+Customers do not touch each other, so each is lived alone and in event-time order; the record of many is the
+sorted record of each. The durable world is held to this one by a property test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple, assert_never
+
+from journeys.events import EVENTS, opted_out_of_marketing
+from journeys.lifecycle import LIFECYCLE_POLICY, LifecyclePolicy
+from journeys.names import Channel, ContentHash, CustomerId, EventId, JourneyName, MessageClass, StepId
+from rules import life
+from rules.definitions import Catalogue, definition
+from rules.effects import CheckConversion, Effects, RecordedEvent, SendMessage
+from rules.entry import EntryDecided, decide
+from rules.gates import Facts, HeldUntil, Judgement, TouchSettled, judge
+from rules.record import ConversionRow, PointsRow, Record, RunRow, StageChangeRow, TouchRow
+from rules.state import CustomerState, Run
+from rules.touches import planned_touch, touch_key
+
+
+class PaperEvent(NamedTuple):
+    """An event as a file tells it; `held_until` as in `RecordedEvent`."""
+
+    at: datetime
+    name: str
+    held_until: datetime | None = None
+
+
+_Situation = tuple[ContentHash, StepId, int, str, tuple[str, ...]]
+"""A step of a definition, the channel in turn, what overtook the touch, and what the customer opted out of."""
+
+
+@dataclass(frozen=True)
+class PaperWorld:
+    """What is the same for every customer: journeys, policy, and what customers allow."""
+
+    catalogue: Catalogue
+    policy: LifecyclePolicy = LIFECYCLE_POLICY
+    consents: tuple[tuple[MessageClass, Channel], ...] = ()
+    unreachable: tuple[Channel, ...] = ()
+    judgements: dict[_Situation, Judgement] = field(default_factory=dict, compare=False, repr=False)
+    """Without brakes a judgement depends on nothing else than this, so few are made for many customers."""
+
+    def live(
+        self,
+        customer_id: CustomerId,
+        events: Iterable[PaperEvent],
+        until: datetime,
+        record: Record,
+        books: Sequence[PaperEvent] = (),
+    ) -> None:
+        """Live one customer up to and including `until`; the rows go to `record`.
+
+        `events` are in event-time order. `books` is what the broker's own books say, asked by conversion checks.
+        """
+        _PaperLife(self, customer_id, record, list(books)).live(events, until)
+
+
+class _Window(NamedTuple):
+    """Where a run's goal counts, also after the run has ended."""
+
+    journey: JourneyName
+    entry: int
+    event: str
+    opens: datetime
+    closes: datetime
+
+
+@dataclass(slots=True)
+class _PaperLife:
+    world: PaperWorld
+    customer_id: CustomerId
+    record: Record
+    books: list[PaperEvent]
+    state: CustomerState = field(init=False)
+    sequence: int = 0
+    opted_out: tuple[str, ...] = ()
+    windows: list[_Window] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.state = CustomerState(self.customer_id, policy=self.world.policy)
+
+    def live(self, events: Iterable[PaperEvent], until: datetime) -> None:
+        for event in events:
+            if event.at > until:
+                break
+            self._let_time_pass(event.at)
+            self._take_event(self._recorded(event))
+        self._let_time_pass(until + timedelta.resolution)
+        for run in self.state.runs:
+            self.record.runs.append(RunRow(self.customer_id, run.journey, run.entry, run.entered_at, None, ""))
+
+    def _let_time_pass(self, until: datetime) -> None:
+        """Act on every deadline strictly before `until`."""
+        while (deadline := life.next_deadline(self.state)) is not None and deadline.at < until:
+            if deadline.what is life.What.FORGET:
+                return
+            self._perform(life.take_deadline(self.state, deadline))
+
+    def _recorded(self, event: PaperEvent) -> RecordedEvent:
+        self.sequence += 1
+        return RecordedEvent(
+            self.sequence,
+            EventId(str(self.sequence)),
+            event.name,
+            event.at,
+            EVENTS[event.name].milestone,
+            bool(self.world.catalogue.starting_on_event(event.name)),
+            event.held_until,
+        )
+
+    def _take_event(self, event: RecordedEvent) -> None:
+        self._note(event)
+        self._perform(life.take_event(self.state, event, event.at))
+
+    def _note(self, event: RecordedEvent) -> None:
+        """What the books would do when the event is recorded: conversions, and an opt-out at once."""
+        if event.name == opted_out_of_marketing:
+            self.opted_out = ("marketing",)
+        for window in list(self.windows):
+            if window.event == event.name and window.opens <= event.at <= window.closes:
+                self.windows.remove(window)
+                self.record.conversions.append(ConversionRow(self.customer_id, window.journey, window.entry, event.at))
+
+    def _perform(self, effects: Effects) -> None:
+        """Do what the rules ask for, and what follows from the answers."""
+        if effects.stage_changes or effects.awards or effects.ended:
+            self._write(effects)
+        for send in effects.sends:
+            self._perform(life.take_answer(self.state, self._gate(send)))
+        for check in effects.checks:
+            self._check(check)
+        for offer in effects.offers:
+            for decided in decide(self.world.catalogue, offer, self.state, None):
+                self._enter(decided)
+
+    def _write(self, effects: Effects) -> None:
+        record, who = self.record, self.customer_id
+        for change in effects.stage_changes:
+            record.stage_changes.append(
+                StageChangeRow(who, change.from_stage or "", change.to_stage, change.at, change.cause)
+            )
+        for award in effects.awards:
+            record.points.append(PointsRow(who, award.at, award.points, award.reason))
+        for ended in effects.ended:
+            entered = next(
+                note.entered_at
+                for note in reversed(self.state.ended)
+                if note.entry == ended.entry and note.journey == ended.journey
+            )
+            record.runs.append(RunRow(who, ended.journey, ended.entry, entered, ended.at, ended.outcome))
+
+    def _enter(self, decided: EntryDecided) -> None:
+        if decided.refused:
+            return
+        plan = definition(decided.definition).plan
+        if plan.goal is not None:
+            self.windows.append(
+                _Window(decided.journey, decided.entry, plan.goal, decided.at, decided.at + plan.goal_within)
+            )
+        self._perform(life.take_entry(self.state, decided))
+
+    def _check(self, check: CheckConversion) -> None:
+        found = next((row for row in self.books if _answers(row, check)), None)
+        if found is None:
+            self._perform(life.take_check(self.state, check, None, check.due))
+            return
+        self.books.remove(found)
+        event = self._recorded(found)
+        self._note(event)
+        self._perform(life.take_check(self.state, check, event, check.due))
+
+    def _gate(self, send: SendMessage) -> TouchSettled | HeldUntil:
+        """The channels are tried in turn at once: nothing can happen between two of them."""
+        run = self.state.run(send.journey, send.entry)
+        assert run is not None
+        overtaken_by = self._overtaken_by(send, run)
+        judgement = self._judged(send, run.channel, overtaken_by)
+        while judgement.decision == "next_channel":
+            run.channel += 1
+            judgement = self._judged(send, run.channel, overtaken_by)
+        match judgement.decision:
+            case "send":
+                return self._settled(send, "sent", judgement)
+            case "withhold":
+                return self._settled(send, "withheld", judgement)
+            case "hold":
+                assert judgement.hold_until is not None
+                return HeldUntil(send.journey, send.entry, send.step, judgement.hold_until, judgement.reason)
+            case _:
+                assert_never(judgement.decision)
+
+    def _overtaken_by(self, send: SendMessage, run: Run) -> str:
+        names = definition(send.definition).plan.steps[send.step].overtaken_by
+        return next((name for name, _ in run.seen if name in names), "") if names else ""
+
+    def _judged(self, send: SendMessage, channel: int, overtaken_by: str) -> Judgement:
+        situation = (send.definition, send.step, channel, overtaken_by, self.opted_out)
+        if (known := self.world.judgements.get(situation)) is not None:
+            return known
+        facts = Facts(
+            judged_at=send.due,
+            overtaken_by=overtaken_by,
+            opted_out=self.opted_out,
+            consents=self.world.consents,
+            unreachable=self.world.unreachable,
+        )
+        touch = planned_touch(send.definition, send.step, channel)
+        judgement = judge(touch, facts, touch_key(self.customer_id, send))
+        self.world.judgements[situation] = judgement
+        return judgement
+
+    def _settled(self, send: SendMessage, outcome: Literal["sent", "withheld"], judgement: Judgement) -> TouchSettled:
+        self.record.touches.append(
+            TouchRow(self.customer_id, send.journey, send.entry, send.step, send.due, outcome, judgement.reason)
+        )
+        return TouchSettled(send.journey, send.entry, send.step, send.due, outcome, judgement.reason)
+
+
+def _answers(row: PaperEvent, check: CheckConversion) -> bool:
+    return row.name == check.event and row.at <= check.due and (check.since is None or row.at >= check.since)

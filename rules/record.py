@@ -1,0 +1,85 @@
+"""What happened to customers, as rows: the same five tables from the durable and from the paper world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+
+class StageChangeRow(NamedTuple):
+    """`from_stage` is empty at birth."""
+
+    customer_id: str
+    from_stage: str
+    to_stage: str
+    at: datetime
+    cause: str
+
+
+class TouchRow(NamedTuple):
+    """A planned touch and what became of it."""
+
+    customer_id: str
+    journey: str
+    entry: int
+    step: str
+    planned_at: datetime
+    outcome: str
+    reason: str
+
+
+class RunRow(NamedTuple):
+    """A run; `ended_at` is none and `outcome` empty while it goes on."""
+
+    customer_id: str
+    journey: str
+    entry: int
+    entered_at: datetime
+    ended_at: datetime | None
+    outcome: str
+
+
+class PointsRow(NamedTuple):
+    """A row of the points ledger."""
+
+    customer_id: str
+    at: datetime
+    amount: int
+    reason: str
+
+
+class ConversionRow(NamedTuple):
+    """A goal reached in its window; once for a run."""
+
+    customer_id: str
+    journey: str
+    entry: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class Record:
+    """All rows of a play or a rehearsal."""
+
+    stage_changes: list[StageChangeRow] = field(default_factory=list)
+    touches: list[TouchRow] = field(default_factory=list)
+    runs: list[RunRow] = field(default_factory=list)
+    points: list[PointsRow] = field(default_factory=list)
+    conversions: list[ConversionRow] = field(default_factory=list)
+
+    def extend(self, other: Record) -> None:
+        """Take over the rows of another record."""
+        self.stage_changes += other.stage_changes
+        self.touches += other.touches
+        self.runs += other.runs
+        self.points += other.points
+        self.conversions += other.conversions
+
+    def sort(self) -> None:
+        """The one order that files and reports are in: by customer, then by what identifies the row."""
+        self.stage_changes.sort(key=lambda row: (row.customer_id, row.at))
+        self.touches.sort(key=lambda row: (row.customer_id, row.planned_at, row[1:4]))
+        self.runs.sort(key=lambda row: row[:3])
+        self.points.sort(key=lambda row: row)
+        self.conversions.sort(key=lambda row: row[:3])

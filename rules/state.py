@@ -1,0 +1,139 @@
+"""What a customer's workflow remembers: one versioned value, small enough to be carried for years.
+
+Everything here is plain data that survives continue-as-new and is stored with every transaction. Fields are only
+ever added, with defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from journeys.lifecycle import LifecyclePolicy
+from journeys.names import ContentHash, CustomerId, JourneyName, Language, Stage, StepId
+from rules.clock import Clock
+
+RULES_VERSION = 1
+"""Raised when the engine's behaviour changes; a life takes a new version over only at continue-as-new."""
+
+TOUCHES_SHOWN = 20
+RUNS_SHOWN = 5
+
+
+class Phase(StrEnum):
+    """What a run is doing at its step."""
+
+    READY = "ready"
+    WAITING = "waiting"
+    ASKED = "asked"
+    HELD = "held"
+
+
+@dataclass(slots=True)
+class Run:
+    """A customer in a journey. `at` is the run's own calendar: when the present step became due."""
+
+    journey: JourneyName
+    entry: int
+    version: int
+    definition: ContentHash
+    entered_at: datetime
+    ends_at: datetime
+    at: datetime
+    step: StepId | None
+    phase: Phase = Phase.READY
+    deadline: datetime | None = None
+    channel: int = 0
+    """Which of the step's channels is in turn."""
+    held_until: datetime | None = None
+    """The end of the last hold of the present step: later waits count from it."""
+    seen: list[tuple[str, datetime]] = field(default_factory=list)
+    """Events that the journey waits for, since entry: name and time."""
+    path: list[tuple[StepId, str]] = field(default_factory=list)
+    """Steps done, with what became of them, for the support card."""
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """Where the customer stands. `active_until` is the last investment, or the end of a term product held."""
+
+    stage: Stage | None = None
+    since: datetime | None = None
+    investments: int = 0
+    active_until: datetime | None = None
+    last_activity: datetime | None = None
+
+
+@dataclass(slots=True)
+class Entries:
+    """How often a journey was entered, and when the last run ended: for the re-entry rule."""
+
+    count: int = 0
+    last_ended_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class TouchNote:
+    """A touch for the support card; the record is in PostgreSQL."""
+
+    at: datetime
+    journey: JourneyName
+    step: StepId
+    outcome: str
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class EndedNote:
+    """An ended run for the support card."""
+
+    journey: JourneyName
+    entry: int
+    entered_at: datetime
+    ended_at: datetime
+    outcome: str
+
+
+@dataclass(slots=True)
+class CustomerState:
+    """One customer's life so far."""
+
+    customer_id: CustomerId
+    schema: int = 1
+    rules_version: int = RULES_VERSION
+    clock: Clock = field(default_factory=Clock)
+    language: Language = Language.CHINESE
+    policy: LifecyclePolicy | None = None
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    milestones: dict[str, datetime] = field(default_factory=dict)
+    """The first time of each milestone event."""
+    runs: list[Run] = field(default_factory=list)
+    entries: dict[JourneyName, Entries] = field(default_factory=dict)
+    points: int = 0
+    folded: int = 0
+    """Every stored event up to this sequence number has taken effect."""
+    folded_ahead: list[int] = field(default_factory=list)
+    """Events beyond `folded` that have, too: those found by a conversion check."""
+    moved_at: datetime | None = None
+    """Business time of the last thing that happened."""
+    touches: list[TouchNote] = field(default_factory=list)
+    ended: list[EndedNote] = field(default_factory=list)
+    attention: list[str] = field(default_factory=list)
+    """What a person should look at."""
+
+    def run(self, journey: JourneyName, entry: int) -> Run | None:
+        """An open run, or none if it has ended."""
+        for run in self.runs:
+            if run.entry == entry and run.journey == journey:
+                return run
+        return None
+
+    def has_folded(self, sequence: int) -> None:
+        """Events are folded in the order of their numbers."""
+        self.folded = max(self.folded, sequence)
+        self.folded_ahead = [one for one in self.folded_ahead if one > self.folded]
+
+    def has_folded_ahead(self, sequence: int) -> None:
+        """An event found by a check is folded before those that wait."""
+        self.folded_ahead = [*self.folded_ahead, sequence]

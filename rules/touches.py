@@ -1,0 +1,45 @@
+"""A planned touch: what the definition says of it, and the name it is known by."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from journeys.language import Send
+from journeys.names import ContentHash, CustomerId, StepId
+from journeys.templates import Template
+from rules.definitions import definition
+from rules.effects import SendMessage
+from rules.gates import Touch
+from rules.plan import PlannedStep
+
+
+def touch_key(customer_id: CustomerId, ask: SendMessage) -> str:
+    """The one name of a touch: the key of its record, and the key a channel de-duplicates by."""
+    return f"{customer_id}/{ask.journey}/{ask.entry}/{ask.step}/{ask.occurrence}"
+
+
+@lru_cache(maxsize=4096)
+def planned_touch(hash: ContentHash, step: StepId, channel: int) -> Touch:
+    """What the gates must know of a step's touch on the channel in turn."""
+    sent = planned_send(hash, step)
+    assert isinstance(sent.step, Send)
+    return Touch(
+        journey=definition(hash).journey.name,
+        template=sent.step.template,
+        message_class=template_of(hash, step).message_class,
+        channels=sent.step.channels,
+        in_turn=channel,
+        expires=sent.step.expires,
+    )
+
+
+def planned_send(hash: ContentHash, step: StepId) -> PlannedStep:
+    """A send step as the plan has it."""
+    return definition(hash).plan.steps[step]
+
+
+def template_of(hash: ContentHash, step: StepId) -> Template:
+    """The text that the definition pinned for a send step."""
+    sent = planned_send(hash, step).step
+    assert isinstance(sent, Send)
+    return definition(hash).templates[sent.template]

@@ -1,0 +1,76 @@
+"""What support staff read, in both languages; each reason is a sentence that may be said to the customer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from journeys.names import Language
+
+LABELS: Mapping[str, tuple[str, str]] = {
+    "stage": ("阶段", "Stage"),
+    "since": ("自", "since"),
+    "points": ("积分", "Points"),
+    "tier": ("会员等级", "Tier"),
+    "registered": ("注册会员", "registered"),
+    "next action": ("下一步", "Next action"),
+    "nothing": ("无", "nothing"),
+    "step": ("步骤", "Step"),
+    "state": ("状态", "State"),
+    "running since": ("进入于", "since"),
+    "waiting until": ("等待至", "waiting until"),
+    "working": ("处理中", "in progress"),
+    "held until": ("暂缓至", "held until"),
+    "touches": ("最近触达", "Last touches"),
+    "time": ("时间", "Time"),
+    "journey": ("旅程", "Journey"),
+    "outcome": ("结果", "Outcome"),
+    "why": ("原因", "Why"),
+    "ended": ("最近结束的旅程", "Ended journeys"),
+    "attention": ("请注意", "Attention"),
+    "introduction": ("引入期", "introduction"),
+    "growth": ("成长期", "growth"),
+    "maturity": ("成熟期", "maturity"),
+    "decline": ("衰退期", "decline"),
+    "churned": ("流失期", "churned"),
+    "closed": ("已销户", "closed"),
+    "sent": ("已发送", "sent"),
+    "withheld": ("未发送", "not sent"),
+    "failed": ("发送失败", "failed"),
+    "in_doubt": ("结果待确认", "in doubt"),
+    "goal": ("达成目标", "goal reached"),
+    "goal_late": ("窗口期后达成目标", "goal reached after its window"),
+    "completed": ("已走完", "completed"),
+    "expired": ("到期结束", "expired"),
+    "otherwise": ("未发生", "did not happen"),
+}
+
+REASONS: Mapping[str, tuple[str, str]] = {
+    "no_consent": ("您未同意通过该渠道接收此类消息。", "You have not agreed to receive such messages on this channel."),
+    "opted_out": ("您已退订此类消息。", "You have opted out of such messages."),
+    "unreachable": ("该渠道当前无法联系到您。", "We cannot reach you on this channel at present."),
+    "stale": ("消息已过时效，因此未发送。", "The message was no longer timely, so it was not sent."),
+    "overtaken": ("您已完成该操作，无需再提醒。", "You had already done it, so no reminder was needed."),
+    "brake": ("该消息已被暂停发送。", "This message has been put on hold by us."),
+    "goal": ("您已达成目标，无需再发送。", "You had reached the goal already."),
+    "template_error": ("消息内容有误，因此未发送。", "The text was faulty, so it was not sent."),
+}
+
+
+def label(name: str, language: Language) -> str:
+    """A label in a language; a word that is in no table stands for itself."""
+    return _in(LABELS.get(name), language) or name
+
+
+def reason(name: str, language: Language) -> str:
+    """A reason as a sentence; of 'overtaken: deposit_made' the first word decides."""
+    return _in(REASONS.get(name.split(":")[0]), language) or name
+
+
+def _in(texts: tuple[str, str] | None, language: Language) -> str:
+    if texts is None:
+        return ""
+    match language:
+        case Language.CHINESE:
+            return texts[0]
+        case Language.ENGLISH:
+            return texts[1]

@@ -1,0 +1,116 @@
+"""Every setting, typed, from the environment only; nothing else in the project reads it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from errors import SettingsError
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION = re.compile(r"(\d+)\s*([smhd])")
+
+
+def _duration(value: object) -> object:
+    """Take `30s`, `5m`, `12h` or `7d`; leave everything else (ISO 8601, seconds) to pydantic."""
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    return timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
+_from = partial(Field, validate_default=True)
+
+
+class Settings(BaseSettings):
+    """What a deployment decides. Durations are written `30s`, `5m`, `12h`, `7d`, or as ISO 8601 (`P7D`)."""
+
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="forbid", env_ignore_empty=True)
+
+    database_url: SecretStr | None = _from(default=None, validation_alias="DATABASE_URL")
+    environment: Literal["production", "sandbox", "embedded"] = _from(
+        default="production", validation_alias="SOJOURN_ENVIRONMENT"
+    )
+    language: Literal["zh-CN", "en"] = _from(default="zh-CN", validation_alias="SOJOURN_LANGUAGE")
+    state_folder: Path = _from(default=Path(".sojourn"), validation_alias="SOJOURN_STATE")
+
+    push_gateway_url: HttpUrl | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_URL")
+    push_gateway_key_id: str | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_KEY_ID")
+    push_gateway_secret: SecretStr | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_SECRET")
+    inbox_token: SecretStr | None = _from(default=None, validation_alias="SOJOURN_INBOX_TOKEN")
+
+    attribution: Duration = _from(default=timedelta(days=7), validation_alias="SOJOURN_ATTRIBUTION")
+    backfill_horizon: Duration = _from(default=timedelta(days=7), validation_alias="SOJOURN_BACKFILL_HORIZON")
+    future_tolerance: Duration = _from(default=timedelta(minutes=5), validation_alias="SOJOURN_FUTURE_TOLERANCE")
+    rejected_retention: Duration = _from(default=timedelta(days=30), validation_alias="SOJOURN_REJECTED_RETENTION")
+    default_zone: ZoneInfo = _from(default=ZoneInfo("Asia/Shanghai"), validation_alias="SOJOURN_DEFAULT_ZONE")
+
+    events_concurrency: int = _from(default=32, ge=1, le=1000, validation_alias="SOJOURN_EVENTS_CONCURRENCY")
+    max_cached_workflows: int = _from(default=2000, ge=0, validation_alias="SOJOURN_MAX_CACHED_WORKFLOWS")
+    pool_size: int = _from(default=16, ge=1, le=500, validation_alias="SOJOURN_POOL_SIZE")
+
+    @model_validator(mode="after")
+    def _gateway_is_whole(self) -> Self:
+        """A gateway without its key would refuse every message, one by one, at three in the morning."""
+        if self.push_gateway_url and not (self.push_gateway_key_id and self.push_gateway_secret):
+            raise ValueError(
+                "SOJOURN_PUSH_GATEWAY_URL is set without its key: "
+                "set SOJOURN_PUSH_GATEWAY_KEY_ID and SOJOURN_PUSH_GATEWAY_SECRET, too"
+            )
+        return self
+
+    def require_database_url(self) -> str:
+        """Return the address of the database, password and all; SettingsError if there is none."""
+        if self.database_url is None:
+            raise SettingsError(
+                "There is no database: set DATABASE_URL (postgresql://user:password@host:port/name) "
+                "or run `starter.py up` for a local one."
+            )
+        return self.database_url.get_secret_value()
+
+
+def load_settings() -> Settings:
+    """Read the environment; SettingsError names each variable that is wrong, and what it may be."""
+    _refuse_misspelled(os.environ.keys())
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentence(detail) for detail in error.errors(include_input=False))) from None
+
+
+def variables() -> list[str]:
+    """The names of all environment variables that are read."""
+    return [str(field.validation_alias) for field in Settings.model_fields.values()]
+
+
+def _refuse_misspelled(names: Iterable[str]) -> None:
+    """A misspelled variable would be ignored without a word, and its default used in production."""
+    known = variables()
+    for name in sorted(names):
+        if name.startswith("SOJOURN_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}."
+            raise SettingsError(f"{name} is not a setting of Sojourn; {hint}")
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    """One error as one sentence, without the value: it may be a secret."""
+    message = detail["msg"].removeprefix("Value error, ")
+    if not detail["loc"]:
+        return f"{message}."
+    name = str(detail["loc"][0])
+    return f"{name} cannot be used: {_lower(message)}. Correct it, or unset it for the default."
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:].rstrip(".")

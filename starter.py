@@ -1,0 +1,67 @@
+"""The commands for people and batch jobs. `python starter.py --help` lists them.
+
+A command is imported when it is called, so that help answers at once: to add one, add a line to `COMMANDS`.
+"""
+
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+from cli.edge import run
+
+
+class Lazy(NamedTuple):
+    """Where a command is (`module:attribute`), and what it does in one line."""
+
+    target: str
+    help: str
+
+
+COMMANDS = {
+    "demo": Lazy("cli.play:demo", "Show what it does: play real purchases on an embedded stack."),
+    "up": Lazy("cli.up:up", "Run the embedded stack and a worker until Ctrl-C."),
+    "migrate": Lazy("cli.migrate:migrate", "Bring the database schema up to date."),
+    "customers": Lazy("cli.imports:customers", "Load reachability, consent, language and tags from a file."),
+    "facts": Lazy("cli.imports:facts", "Load what the broker's own books say from a file."),
+    "event": Lazy("cli.events:event", "Tell one customer's workflow that something happened."),
+    "events": Lazy("cli.events:events", "Send the events of a file."),
+    "customer": Lazy("cli.look:customer", "Show where a customer stands."),
+    "why": Lazy("cli.look:why", "Show what a customer was sent, what not, and why."),
+    "rejected": Lazy("cli.look:rejected", "List, correct and send again what could not be taken."),
+    "brake": Lazy("cli.brake:brake", "Stop touches, or let them go on."),
+    "check": Lazy("cli.journeys:check", "Check every journey and template."),
+    "publish": Lazy("cli.journeys:publish", "Publish a version of a journey."),
+    "rehearse": Lazy("cli.rehearse:rehearse", "Let the journeys run over a file of events on paper."),
+    "play": Lazy("cli.play:play", "Let the journeys run over a file of events on the real engine, sped up."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called, not when it is listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if (lazy := COMMANDS.get(cmd_name)) is None:
+            return None
+        module, _, attribute = lazy.target.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def starter() -> None:
+    """Sojourn: durable customer journeys.
+
+    Exit codes: 0 done, 1 some rows were rejected, 2 could not run.
+    """
+
+
+if __name__ == "__main__":
+    run(starter)

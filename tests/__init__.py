@@ -1,0 +1,1 @@
+"""Tests, by room; each is a sentence, against real servers."""

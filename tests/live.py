@@ -1,0 +1,158 @@
+"""A small live world for tests: the real engine and the real database, with channels that can be told to fail."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+from temporalio.client import Client, WorkflowHandle
+
+from activities.channels import Accepted, Delivery, Message
+from activities.contracts import RECORD_EVENT, WORKFLOW_TYPE, CustomerView, workflow_id
+from activities.database import open_pool
+from activities.templates import store_templates
+from activities.world import World
+from embedded import EmbeddedStack
+from engine import connect
+from journeys import JOURNEYS
+from journeys.names import Channel, MessageClass
+from journeys.published import Published, with_templates
+from journeys.templates import templates
+from rules.clock import Clock
+from rules.definitions import Catalogue
+from worker import running, workers
+
+NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+SIMULATED = Clock(
+    real_anchor=datetime(2026, 1, 1, tzinfo=UTC),
+    business_anchor=datetime(2030, 1, 1, tzinfo=UTC),
+    speed=1_000_000.0,
+    grace=timedelta(0),
+)
+
+
+@dataclass
+class FakeChannel:
+    """A provider outside: takes every message, or answers what it is told to."""
+
+    channel: Channel
+    interrupts: bool = False
+    deduplicates: bool = True
+    classes: frozenset[MessageClass] = frozenset(MessageClass)
+    answers: list[Delivery | Callable[[], Any]] = field(default_factory=list)
+    got: list[Message] = field(default_factory=list)
+
+    async def deliver(self, message: Message) -> Delivery:
+        """Note the message; answer as told, or accept."""
+        self.got.append(message)
+        answer = self.answers.pop(0) if self.answers else Accepted()
+        return await answer() if callable(answer) else answer
+
+
+@dataclass
+class Live:
+    """A worker on a queue of its own, and a database of its own."""
+
+    client: Client
+    world: World
+    task_queue: str
+    channels: dict[Channel, FakeChannel]
+
+    @property
+    def pool(self) -> asyncpg.Pool[asyncpg.Record]:
+        return self.world.pool
+
+    def customer(self, name: str) -> str:
+        """A customer id that no other test has."""
+        return f"{self.task_queue}-{name}"
+
+    def handle(self, customer: str) -> WorkflowHandle[Any, Any]:
+        return self.client.get_workflow_handle(workflow_id(customer))
+
+    async def signal(self, customer: str, *arguments: Any, name: str = RECORD_EVENT, start: Any = None) -> None:
+        """Signal-with-start, as a backend does it."""
+        await self.client.start_workflow(
+            WORKFLOW_TYPE,
+            {} if start is None else start,
+            id=workflow_id(customer),
+            task_queue=self.task_queue,
+            start_signal=name,
+            start_signal_args=list(arguments),
+        )
+
+    async def event(
+        self, customer: str, name: str, at: datetime, data: Any = None, *, id: str = "", start: Any = None
+    ) -> str:
+        """Send one event; answers its id."""
+        event_id = id or uuid.uuid4().hex
+        await self.signal(
+            customer,
+            {"event_id": event_id, "name": name, "occurred_at": at.isoformat(), "data": data or {}},
+            start=start,
+        )
+        return event_id
+
+    async def view(self, customer: str) -> CustomerView:
+        """The workflow's own view."""
+        view: CustomerView = await self.handle(customer).query("view", result_type=CustomerView)
+        return view
+
+    async def settled(self, customer: str) -> CustomerView:
+        """The view once everything that has come in has taken effect."""
+        while True:
+            view = await self.view(customer)
+            if not view.busy:
+                return view
+            await asyncio.sleep(0.02)
+
+    async def until(self, what: Callable[[], Any]) -> Any:
+        """Wait until an asynchronous question is answered with something true."""
+        while not (answer := await what()):  # noqa: ASYNC110 - asks servers
+            await asyncio.sleep(0.02)
+        return answer
+
+    async def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in await self.pool.fetch(sql, *arguments)]
+
+    async def touches(self, customer: str) -> list[tuple[Any, ...]]:
+        """Step, outcome and reason of each touch, in the order planned."""
+        return await self.rows(
+            "SELECT step, outcome, reason FROM touch WHERE customer_id = $1 ORDER BY planned_at, touch_id", customer
+        )
+
+    async def consent(self, customer: str) -> None:
+        """Let the customer agree to everything on every channel."""
+        await self.pool.execute("INSERT INTO customer (customer_id) VALUES ($1) ON CONFLICT DO NOTHING", customer)
+        await self.pool.executemany(
+            "INSERT INTO consent VALUES ($1, $2, $3, true, 'test', 'v1', '2020-01-01Z')",
+            [(customer, kind, channel) for kind in MessageClass for channel in Channel],
+        )
+
+
+@asynccontextmanager
+async def live(
+    stack: EmbeddedStack,
+    database_url: str,
+    journeys: Sequence[Published] | None = None,
+    **changes: Any,
+) -> AsyncIterator[Live]:
+    """Run workers for the journeys (the shipped ones if none are given) as long as the block does."""
+    if journeys is None:
+        journeys = [with_templates(journey, templates()) for journey in JOURNEYS]
+    channels = {channel: FakeChannel(channel) for channel in Channel}
+    async with AsyncExitStack() as opened:
+        pool = await open_pool(database_url, size=10)
+        opened.push_async_callback(pool.close)
+        await store_templates(pool, [one for each in journeys for one in each.templates.values()])
+        world = World(pool, Catalogue.of(journeys), channels, simulation_allowed=True)
+        world = replace(world, **changes)
+        client = await connect({"target_host": stack.temporal_address})
+        task_queue = f"t{uuid.uuid4().hex[:10]}"
+        await opened.enter_async_context(running(workers(client, world, task_queue=task_queue)))
+        yield Live(client, world, task_queue, channels)

@@ -1,0 +1,112 @@
+"""Settings come from the environment, typed, and say what is wrong with them."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+import settings
+from errors import SettingsError
+from settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """No setting of the machine that runs the tests leaks in."""
+    for name in settings.variables():
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_an_empty_environment_means_production_in_chinese() -> None:
+    """Without any variable the defaults are those of production."""
+    loaded = load_settings()
+    assert (loaded.environment, loaded.language, loaded.default_zone) == (
+        "production",
+        "zh-CN",
+        ZoneInfo("Asia/Shanghai"),
+    )
+    assert loaded.attribution == loaded.backfill_horizon == timedelta(days=7)
+
+
+def test_a_missing_database_says_two_ways_out() -> None:
+    """Who needs the database and has none is told of DATABASE_URL and of the local stack."""
+    with pytest.raises(SettingsError, match=r"set DATABASE_URL .*`starter\.py up`"):
+        load_settings().require_database_url()
+
+
+@pytest.mark.parametrize(
+    ("text", "duration"),
+    [
+        ("30s", timedelta(seconds=30)),
+        ("5m", timedelta(minutes=5)),
+        ("12 h", timedelta(hours=12)),
+        ("7d", timedelta(days=7)),
+        ("P2D", timedelta(days=2)),
+    ],
+)
+def test_durations_are_written_as_people_write_them(
+    bare_environment: pytest.MonkeyPatch, text: str, duration: timedelta
+) -> None:
+    """A number and a unit, or ISO 8601, is a duration."""
+    bare_environment.setenv("SOJOURN_ATTRIBUTION", text)
+    assert load_settings().attribution == duration
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SOJOURN_ENVIRONMENT", "staging"),
+        ("SOJOURN_LANGUAGE", "fr"),
+        ("SOJOURN_ATTRIBUTION", "a week"),
+        ("SOJOURN_ATTRIBUTION", "-1"),
+        ("SOJOURN_EVENTS_CONCURRENCY", "many"),
+        ("SOJOURN_DEFAULT_ZONE", "Mars/Olympus"),
+        ("SOJOURN_PUSH_GATEWAY_URL", "gateway"),
+    ],
+)
+def test_a_wrong_value_is_one_sentence_that_names_its_variable(
+    bare_environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Each wrong value gives one line with the variable's name and what to do."""
+    bare_environment.setenv(name, value)
+    with pytest.raises(SettingsError, match=rf"^{name} cannot be used: .+ unset it for the default\.$"):
+        load_settings()
+
+
+def test_two_wrong_values_give_two_sentences(bare_environment: pytest.MonkeyPatch) -> None:
+    """All that is wrong is said at once, so that it is corrected at once."""
+    bare_environment.setenv("SOJOURN_LANGUAGE", "fr")
+    bare_environment.setenv("SOJOURN_POOL_SIZE", "0")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert [line.split()[0] for line in str(caught.value).splitlines()] == ["SOJOURN_LANGUAGE", "SOJOURN_POOL_SIZE"]
+
+
+def test_a_misspelled_variable_is_refused_with_the_right_name(bare_environment: pytest.MonkeyPatch) -> None:
+    """A variable of ours that nobody reads is a mistake, not a wish."""
+    bare_environment.setenv("SOJOURN_LANGAUGE", "en")
+    with pytest.raises(SettingsError, match="did you mean SOJOURN_LANGUAGE"):
+        load_settings()
+
+
+def test_a_gateway_without_its_key_is_refused(bare_environment: pytest.MonkeyPatch) -> None:
+    """The address of the push gateway alone is half a setting."""
+    bare_environment.setenv("SOJOURN_PUSH_GATEWAY_URL", "https://push.example.com/v1")
+    with pytest.raises(SettingsError, match=r"^SOJOURN_PUSH_GATEWAY_URL is set without its key.*SECRET, too\.$"):
+        load_settings()
+
+
+def test_secrets_are_not_shown(bare_environment: pytest.MonkeyPatch) -> None:
+    """Neither the settings as text nor an error message holds a secret."""
+    bare_environment.setenv("DATABASE_URL", "postgresql://me:hunter2@127.0.0.1/x")
+    bare_environment.setenv("SOJOURN_INBOX_TOKEN", "hunter2")
+    loaded = load_settings()
+    assert "hunter2" not in repr(loaded)
+    assert loaded.require_database_url().endswith("hunter2@127.0.0.1/x")
+
+
+def test_settings_can_be_made_by_name_in_code() -> None:
+    """Tests and the embedded stack make settings without touching the environment."""
+    made = Settings(environment="embedded", future_tolerance=timedelta(hours=1))
+    assert (made.environment, made.future_tolerance) == ("embedded", timedelta(hours=1))

@@ -1,0 +1,125 @@
+"""A worker: runs customers' lives and sends their messages, until it is told to stop.
+
+Configured by the environment only: `temporalio.envconfig` names for Temporal, DATABASE_URL, SOJOURN_*. Any number
+of workers may run; none of them holds state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import click
+import structlog
+from activities.templates import store_templates
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.channels.registry import open_channels
+from activities.contracts import TASK_QUEUE, channel_queue
+from activities.database import open_pool
+from activities.migrations import ensure_migrated
+from activities.registry import Activities
+from activities.world import World
+from cli.edge import run, run_async
+from engine import connect
+from journeys import JOURNEYS
+from journeys.names import Language
+from journeys.published import Published, published, with_templates
+from journeys.templates import templates
+from logs import set_up_logs
+from rules.definitions import Catalogue
+from settings import Settings, load_settings
+
+log = structlog.stdlib.get_logger(__name__)
+
+LONGEST_SEND = timedelta(seconds=35)
+"""A delivery under way at shutdown is let finish: a little more than an activity may take."""
+
+
+def shipped() -> Sequence[Published]:
+    """The journeys that may be entered, as published. Raises `JourneyError` for a live one that is not."""
+    return [with_templates(journey, templates()) for journey in JOURNEYS]
+
+
+@asynccontextmanager
+async def open_world(settings: Settings, journeys: Sequence[Published]) -> AsyncIterator[World]:
+    """Pool and channels, opened in the running loop, closed at the end."""
+    async with AsyncExitStack() as stack:
+        url = settings.require_database_url()
+        await ensure_migrated(url)
+        pool = await open_pool(url, size=settings.pool_size)
+        stack.push_async_callback(pool.close)
+        await store_templates(pool, [t for p in [*published().values(), *journeys] for t in p.templates.values()])
+        channels = await stack.enter_async_context(open_channels(settings))
+        yield World(
+            pool=pool,
+            catalogue=Catalogue.of(journeys),
+            channels=channels,
+            language=Language(settings.language),
+            attribution=settings.attribution,
+            backfill_horizon=settings.backfill_horizon,
+            future_tolerance=settings.future_tolerance,
+            rejected_retention=settings.rejected_retention,
+            simulation_allowed=settings.environment != "production",
+        )
+
+
+def workers(
+    client: Client, world: World, *, task_queue: str = TASK_QUEUE, max_cached_workflows: int = 2000
+) -> list[Worker]:
+    """One for the lives, one for each channel: a slow provider holds back its own messages only."""
+    activities = Activities(world)
+    lives = Worker(
+        client,
+        task_queue=task_queue,
+        activities=activities.local,
+        no_remote_activities=True,
+        max_cached_workflows=max_cached_workflows,
+    )
+    return [lives] + [
+        Worker(
+            client,
+            task_queue=channel_queue(channel, task_queue),
+            activities=activities.remote,
+            graceful_shutdown_timeout=LONGEST_SEND,
+        )
+        for channel in world.channels
+    ]
+
+
+@asynccontextmanager
+async def running(workers: Sequence[Worker]) -> AsyncIterator[None]:
+    """Workers that run as long as the block does."""
+    async with AsyncExitStack() as stack:
+        for one in workers:
+            await stack.enter_async_context(one)
+        yield
+
+
+async def work() -> None:
+    """Run until SIGINT or SIGTERM."""
+    settings = load_settings()
+    set_up_logs()
+    stop = asyncio.Event()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+    async with open_world(settings, shipped()) as world:
+        client = await connect()
+        async with running(workers(client, world, max_cached_workflows=settings.max_cached_workflows)):
+            log.info("worker ready", task_queue=TASK_QUEUE)
+            await stop.wait()
+        log.info("worker stopped")
+
+
+@click.command()
+def worker() -> None:
+    """Run customers' lives and send their messages until SIGINT or SIGTERM."""
+    run_async(work())
+
+
+if __name__ == "__main__":
+    run(worker)

@@ -1,0 +1,264 @@
+"""`CustomerLifecycle`: one customer, one workflow (architecture.md).
+
+Signals go into an inbox and nothing else happens in a handler. One loop drains the inbox into the books, takes the
+next happening in event-time order, and does what the rules ask for. Nothing is read here that could differ in a
+replay: catalogue, policy and clock limits come in as recorded activity results.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
+from typing import assert_never
+
+from temporalio import workflow
+from temporalio.common import RawValue
+
+from activities.contracts import (
+    ADJUST_CLOCK,
+    CheckConversionRequest,
+    CustomerView,
+    Delivery,
+    RecordedBatch,
+    RecordEventsRequest,
+)
+from journeys.names import CustomerId
+from rules import card, life
+from rules.clock import Clock
+from rules.effects import CheckConversion, Effects, RecordedEvent
+from rules.life import Deadline, What
+from rules.state import CustomerState
+from workflows import steps
+from workflows.attributes import Attributes
+from workflows.inbox import LifeInput, clock_from, delivery_from, life_input_from
+from workflows.outcomes import Outcomes
+from workflows.sends import Sends
+from workflows.timer import LazyTimer
+
+CANCEL_REFUSED = "cancel was refused: end the customer's journeys with end_journey"
+
+
+class _Caught(Enum):
+    """How far the loop has come."""
+
+    UP = auto()
+    HELD_BACK = auto()
+    OVER = auto()
+
+
+@workflow.defn(dynamic=True)
+class CustomerLifecycle:
+    """A customer's life, for as long as there is one. Takes any input and any signal; bad ones go to quarantine."""
+
+    @workflow.init
+    def __init__(self, arguments: Sequence[RawValue]) -> None:
+        info = workflow.info()
+        start = life_input_from(arguments, continued=info.continued_run_id is not None)
+        customer_id = CustomerId(info.workflow_id.removeprefix("customer:"))
+        self._state = start.state or CustomerState(customer_id, rules_version=0)
+        if start.clock is not None:
+            self._state.clock = start.clock
+        self._continue_after = start.continue_after
+        self._happenings = 0
+        self._newest_rules = self._state.rules_version
+        self._deliveries: list[Delivery] = []
+        self._pending: list[RecordedEvent] = []
+        self._outcomes = Outcomes()
+        self._sends = Sends()
+        self._timer = LazyTimer()
+        self._attributes = Attributes()
+        self._refused = self._noticed = False
+        self._busy = True
+
+    @workflow.run
+    async def run(self, arguments: Sequence[RawValue]) -> None:
+        """Live until there is nothing left to do. A cancel is refused: it would lose what is under way."""
+        living = asyncio.create_task(self._live())
+        while not living.done():
+            try:
+                await workflow.wait_condition(living.done)
+            except asyncio.CancelledError:
+                self._state.attention = [CANCEL_REFUSED]
+                self._noticed = True
+        living.result()
+
+    @workflow.signal(dynamic=True, description="An event of the customer: see docs/contract.md")
+    def receive(self, name: str, arguments: Sequence[RawValue]) -> None:
+        """Put whatever comes into the inbox. Never raises: a failed handler would block the customer for ever."""
+        self._busy = True
+        self._deliveries.append(delivery_from(name, arguments))
+
+    @workflow.query(description="The customer's state, as plain data")
+    def view(self) -> CustomerView:
+        """What the workflow knows, and whether it is still at work on what has come in."""
+        return CustomerView(self._state, self._busy, self._timer.fires_at)
+
+    async def _live(self) -> None:
+        await self._do(life.resume(self._state))
+        while True:
+            await self._take_in()
+            if self._refused:
+                return
+            caught = await self._catch_up()
+            if caught is _Caught.OVER:
+                await self._outcomes.record(self._state, always=True)
+                if not self._deliveries:
+                    return
+            self._show(caught)
+            if caught is _Caught.UP and self._should_continue_as_new():
+                await self._continue_as_new()
+            await self._rest(caught)
+
+    async def _take_in(self) -> None:
+        """Drain the inbox into the books; what is new waits in line to take effect."""
+        while self._deliveries or self._state.policy is None:
+            deliveries, self._deliveries = tuple(self._deliveries), []
+            for_books = tuple(one for one in deliveries if not self._adjusted_clock(one))
+            if not for_books and self._state.policy is not None:
+                continue
+            batch = await steps.record_events(RecordEventsRequest(self._state, for_books))
+            if batch.refused_id:
+                self._refused = True
+                return
+            await self._take_over(batch)
+
+    async def _take_over(self, batch: RecordedBatch) -> None:
+        self._state = batch.restored or self._state
+        state = self._state
+        state.policy = batch.policy or state.policy
+        state.language = batch.language
+        state.rules_version = state.rules_version or batch.rules_version
+        self._newest_rules = batch.rules_version
+        if batch.real_clock:
+            state.clock = Clock()
+        queued = {event.sequence for event in self._pending}
+        self._pending += [event for event in batch.events if event.sequence not in queued]
+        if batch.restored is not None:
+            await self._do(life.resume(state))
+
+    def _adjusted_clock(self, delivery: Delivery) -> bool:
+        """A player may slow a simulated clock down; to anything else the signal is unknown."""
+        if delivery.signal != ADJUST_CLOCK or not self._state.clock.simulated:
+            return False
+        if (clock := clock_from(delivery)) is None:
+            return False
+        self._state.clock = clock
+        self._timer.cancel()
+        return True
+
+    async def _catch_up(self) -> _Caught:
+        """Take everything that has happened by now, in its order."""
+        while True:
+            for answer in self._sends.answered():
+                await self._do(life.take_answer(self._state, answer))
+            event, deadline = self._next()
+            if event is None and deadline is None:
+                await self._outcomes.record(self._state)
+                return self._at_rest()
+            at = event.at if event else deadline.at if deadline else None
+            assert at is not None
+            if self._sends.hold_back(at, workflow.now()):
+                await self._outcomes.record(self._state)
+                return _Caught.HELD_BACK
+            self._happenings += 1
+            if event is not None:
+                await self._take_event(event)
+            elif deadline is not None:
+                await self._do(life.take_deadline(self._state, deadline))
+
+    def _next(self) -> tuple[RecordedEvent | None, Deadline | None]:
+        """The next happening, one of the two: the first event in line, or a deadline that comes before it."""
+        event = self._pending[0] if self._pending else None
+        if self._state.lifecycle.stage is None:
+            return event, None
+        deadline = life.next_deadline(self._state)
+        if deadline is None or deadline.what is What.FORGET:
+            return event, None
+        if event is not None:
+            return (event, None) if event.at <= deadline.at else (None, deadline)
+        return (None, deadline) if self._is_due(deadline) else (None, None)
+
+    def _is_due(self, deadline: Deadline) -> bool:
+        clock = self._state.clock
+        return clock.real(deadline.at) + clock.grace <= workflow.now()
+
+    def _at_rest(self) -> _Caught:
+        """Nothing is due. Whoever never was a customer, or has been gone for long, has nothing left to do."""
+        if self._sends.in_flight or not life.may_end(self._state):
+            return _Caught.UP
+        deadline = life.next_deadline(self._state)
+        return _Caught.OVER if deadline is None or self._is_due(deadline) else _Caught.UP
+
+    async def _take_event(self, event: RecordedEvent) -> None:
+        self._pending.pop(0)
+        effects = life.take_event(self._state, event, self._state.clock.business(workflow.now()))
+        self._state.has_folded(event.sequence)
+        await self._do(effects)
+
+    async def _do(self, effects: Effects) -> None:
+        """Do what a happening led to, and what follows from the answers."""
+        self._outcomes.add(effects)
+        for check in effects.checks:
+            await self._check(check)
+        if effects.offers:
+            for decided in await self._outcomes.record(self._state):
+                await self._do(life.take_entry(self._state, decided))
+        for send in effects.sends:
+            self._sends.start(self._state, send)
+
+    async def _check(self, check: CheckConversion) -> None:
+        state = self._state
+        request = CheckConversionRequest(state.customer_id, check, state.folded, tuple(state.folded_ahead))
+        answer = await steps.check_conversion(request)
+        if answer.found is not None and not answer.folded:
+            self._pending = [event for event in self._pending if event.sequence != answer.found.sequence]
+            state.has_folded_ahead(answer.found.sequence)
+        now = state.clock.business(workflow.now())
+        await self._do(life.take_check(state, check, answer.found, now, answer.folded))
+
+    def _show(self, caught: _Caught) -> None:
+        """Arm the timer and bring what support staff see up to date; at most one upsert."""
+        if caught is _Caught.UP:
+            self._timer.arm(self._state.clock, life.next_deadline(self._state))
+        self._attributes.show(self._state, self._timer.fires_at)
+        workflow.set_current_details(card.render(self._state, self._timer.fires_at))
+        self._noticed = False
+        self._busy = bool(self._pending or self._sends.in_flight or self._deliveries)
+
+    async def _rest(self, caught: _Caught) -> None:
+        """Sleep until something comes: a signal, the timer, an answer, or the end of patience."""
+
+        def awake() -> bool:
+            return bool(self._deliveries) or self._noticed or self._sends.any_answered
+
+        match caught:
+            case _Caught.UP | _Caught.OVER:
+                await workflow.wait_condition(lambda: awake() or self._timer.fired)
+            case _Caught.HELD_BACK:
+                await self._wait_with_patience(awake)
+            case _:
+                assert_never(caught)
+
+    async def _wait_with_patience(self, awake: Callable[[], bool]) -> None:
+        patience = self._sends.patience(workflow.now())
+        try:
+            await workflow.wait_condition(awake, timeout=patience, timeout_summary="patience with a touch in flight")
+        except TimeoutError:
+            return
+
+    def _should_continue_as_new(self) -> bool:
+        if self._deliveries or self._pending or self._sends.in_flight:
+            return False
+        return (
+            self._happenings >= self._continue_after
+            or workflow.info().is_continue_as_new_suggested()
+            or self._newest_rules > self._state.rules_version
+        )
+
+    async def _continue_as_new(self) -> None:
+        """Carry the state over into a fresh history; nothing is in flight and the inbox is empty."""
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if not self._deliveries:
+            self._state.rules_version = self._newest_rules
+            workflow.continue_as_new(args=[LifeInput(None, self._state, self._continue_after)])

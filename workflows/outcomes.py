@@ -1,0 +1,32 @@
+"""Rows on their way into the books."""
+
+from __future__ import annotations
+
+from activities.contracts import RecordOutcomesRequest
+from rules.effects import Effects
+from rules.entry import EntryDecided
+from rules.state import CustomerState
+from workflows import steps
+
+
+class Outcomes:
+    """Collects what happenings led to, and records it in one transaction when it is time."""
+
+    def __init__(self) -> None:
+        self._waiting = Effects()
+
+    def add(self, effects: Effects) -> None:
+        """Take the rows of a happening."""
+        waiting = self._waiting
+        waiting.stage_changes += effects.stage_changes
+        waiting.offers += effects.offers
+        waiting.ended += effects.ended
+        waiting.awards += effects.awards
+
+    async def record(self, state: CustomerState, *, always: bool = False) -> list[EntryDecided]:
+        """Record what waits, if anything does; answers the decisions on the offers among it."""
+        if not (self._waiting.has_rows or always):
+            return []
+        rows, self._waiting = self._waiting, Effects()
+        request = RecordOutcomesRequest(state, rows.stage_changes, rows.offers, rows.ended, rows.awards)
+        return (await steps.record_outcomes(request)).decisions

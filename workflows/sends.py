@@ -1,0 +1,82 @@
+"""Touches in flight: `send_message` activities whose answers have not come yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+from activities.contracts import SendMessageRequest, SendMessageResult, channel_queue
+from rules.effects import SendMessage
+from rules.gates import Answer
+from rules.state import CustomerState
+from rules.touches import planned_touch
+
+_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=3.0, maximum_interval=timedelta(minutes=5)
+)
+
+PATIENCE = timedelta(seconds=10)
+"""How long a touch in flight may hold back what happened after it (real time)."""
+
+
+@dataclass(slots=True)
+class _InFlight:
+    send: SendMessage
+    started_at: datetime
+    handle: workflow.ActivityHandle[SendMessageResult]
+
+
+class Sends:
+    """The touches in flight, in the order they were started."""
+
+    def __init__(self) -> None:
+        self._flying: list[_InFlight] = []
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether any answer is still to come or to be taken."""
+        return bool(self._flying)
+
+    @property
+    def any_answered(self) -> bool:
+        """Whether an answer has come."""
+        return any(one.handle.done() for one in self._flying)
+
+    def start(self, state: CustomerState, send: SendMessage) -> None:
+        """Hand a touch to the queue of its channel; not twice."""
+        if any(one.send == send for one in self._flying):
+            return
+        touch = planned_touch(send.definition, send.step, send.channel)
+        handle = workflow.start_activity(
+            "send_message",
+            SendMessageRequest(state.customer_id, send, state.clock),
+            result_type=SendMessageResult,
+            task_queue=channel_queue(touch.channels[send.channel], workflow.info().task_queue),
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=_RETRY,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"{send.journey}: {send.step}",
+        )
+        self._flying.append(_InFlight(send, workflow.now(), handle))
+
+    def answered(self) -> list[Answer]:
+        """The answers that have come, in the order the touches were started; they are in flight no more."""
+        done = [one for one in self._flying if one.handle.done()]
+        self._flying = [one for one in self._flying if not one.handle.done()]
+        return [one.handle.result().answer for one in done]
+
+    def hold_back(self, happening: datetime, now: datetime) -> bool:
+        """Whether a happening has to wait for the answer of a touch that was due before it.
+
+        So the run's next steps come before what happened after them, as in event time; but a provider that hangs
+        keeps nothing waiting longer than patience lasts.
+        """
+        return any(one.send.asked_for <= happening and one.started_at + PATIENCE > now for one in self._flying)
+
+    def patience(self, now: datetime) -> timedelta:
+        """How long the touch that was started first may still hold back what comes after it."""
+        left = [one.started_at + PATIENCE - now for one in self._flying if one.started_at + PATIENCE > now]
+        return min(left, default=timedelta(milliseconds=1))
