@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
@@ -11,6 +10,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from activities.database import Connection
+from activities.imported import Imported
 from activities.moments import Moment
 from journeys.names import Channel, CustomerId, Language, MessageClass
 from rules.customer_id import check_customer_id
@@ -18,7 +18,7 @@ from rules.customer_id import check_customer_id
 Evidence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\s;,]{1,64}$")]
 RiskClass = Literal["C1", "C2", "C3", "C4", "C5"]
-Scope = Literal["marketing", "all"] | Channel
+SCOPES = ("marketing", "all", *(str(channel) for channel in Channel))
 
 
 @cache
@@ -30,6 +30,12 @@ def _check_zone(name: str) -> str:
     if name not in _zones():
         raise ValueError("is no IANA time zone: write one as Asia/Shanghai")
     return name
+
+
+def _check_scope(scope: str) -> str:
+    if scope not in SCOPES:
+        raise ValueError(f"is no scope: write one of {', '.join(SCOPES)}")
+    return scope
 
 
 class _Part(BaseModel):
@@ -52,7 +58,7 @@ class Consent(_Part):
 class OptOut(_Part):
     """A refusal by scope ('marketing', 'all' or a channel), or its end (`active` false), with its evidence."""
 
-    scope: Scope
+    scope: Annotated[str, AfterValidator(_check_scope)]
     active: bool = True
     source: Evidence
     at: Moment
@@ -83,23 +89,14 @@ class CustomerUpdate(_Part):
         return self
 
 
-@dataclass(slots=True)
-class CustomersImported:
-    """How many customers were new and how many changed (new ones included); by place, the updates refused and why."""
-
-    new: int = 0
-    changed: int = 0
-    refused: dict[int, str] = field(default_factory=dict)
-
-
-async def import_customers(connection: Connection, updates: Sequence[CustomerUpdate]) -> CustomersImported:
+async def import_customers(connection: Connection, updates: Sequence[CustomerUpdate]) -> Imported:
     """Write updates in one transaction, in their order; the same again changes nothing.
 
     The version of every customer that changed goes up, so that a touch that was judged on the old facts is judged
     again. An update whose consent or opt-out stands in the books otherwise at the very same time is refused as a
     whole.
     """
-    outcome = CustomersImported()
+    outcome = Imported()
     async with connection.transaction():
         for wave in _waves(updates):
             await _import_wave(connection, wave, outcome)
@@ -119,23 +116,25 @@ def _waves(updates: Sequence[CustomerUpdate]) -> Iterable[dict[int, CustomerUpda
     return waves
 
 
-async def _import_wave(connection: Connection, wave: dict[int, CustomerUpdate], outcome: CustomersImported) -> None:
-    outcome.new += await _create_and_lock(connection, [update.customer_id for update in wave.values()])
+async def _import_wave(connection: Connection, wave: dict[int, CustomerUpdate], outcome: Imported) -> None:
+    new = await _create_and_lock(connection, [update.customer_id for update in wave.values()])
     refused = await _contradicted(connection, wave)
     outcome.refused |= refused
     updates = [update for place, update in wave.items() if place not in refused]
     changed = {
+        *new,
         *await _write_profiles(connection, updates),
         *await _write_reachability(connection, updates),
         *await _write_consents(connection, updates),
         *await _write_opt_outs(connection, updates),
     }
     await _raise_versions(connection, changed)
+    outcome.new += len(new)
     outcome.changed += len(changed)
 
 
-async def _create_and_lock(connection: Connection, customer_ids: list[CustomerId]) -> int:
-    """Make rows for those who have none, and lock all in one order; answers how many were made."""
+async def _create_and_lock(connection: Connection, customer_ids: list[CustomerId]) -> list[str]:
+    """Make rows for those who have none, and lock all in one order; answers for whom rows were made."""
     made = await connection.fetch(
         """
         INSERT INTO customer (customer_id) SELECT unnest($1::text[]) ORDER BY 1
@@ -147,7 +146,7 @@ async def _create_and_lock(connection: Connection, customer_ids: list[CustomerId
         "SELECT FROM customer WHERE customer_id = ANY($1::text[]) ORDER BY customer_id FOR NO KEY UPDATE",
         customer_ids,
     )
-    return len(made)
+    return [row["customer_id"] for row in made]
 
 
 async def _contradicted(connection: Connection, wave: dict[int, CustomerUpdate]) -> dict[int, str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from activities.database import Connection
+from activities.imported import Imported
 from activities.moments import Moment
 from journeys.events import EVENTS
 from journeys.names import CustomerId, EventId
@@ -47,14 +48,6 @@ class Fact:
     data: dict[str, Any]
 
 
-@dataclass(slots=True)
-class FactsImported:
-    """How many facts were new; by their place, those refused and why."""
-
-    new: int = 0
-    refused: dict[int, str] = field(default_factory=dict)
-
-
 def fact_of(row: FactRow) -> Fact:
     """Fit the data to the event and name the fact. Raises `ValidationError` if the data do not fit.
 
@@ -71,7 +64,7 @@ def _id_of(customer_id: CustomerId, name: str, occurred_at: datetime, data: dict
     return EventId(f"fact-{hashlib.sha256(content.encode()).hexdigest()[:32]}")
 
 
-async def import_facts(connection: Connection, facts: Sequence[Fact]) -> FactsImported:
+async def import_facts(connection: Connection, facts: Sequence[Fact]) -> Imported:
     """Write facts in one transaction; the same again changes nothing.
 
     A fact whose id is known with other content is refused: the first one stands.
@@ -103,4 +96,5 @@ async def import_facts(connection: Connection, facts: Sequence[Fact]) -> FactsIm
             *columns,
         )
     said = "the fact id is known with other content: give the correction an id of its own"
-    return FactsImported(int(new.split()[-1]), {row["place"] - 1: said for row in contradicted})
+    count = int(new.split()[-1])
+    return Imported(count, count, {row["place"] - 1: said for row in contradicted})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -49,10 +50,10 @@ class Rejected:
     digest: str
 
 
-def read(delivery: Delivery, now: datetime, tolerance: timedelta) -> Incoming | Rejected:
-    """Read one delivery. `tolerance` is how far ahead of `now` an event may be dated."""
+def read(delivery: Delivery, is_ahead: Callable[[datetime], bool]) -> Incoming | Rejected:
+    """Read one delivery. `is_ahead` says of a time that it lies too far in the future."""
     try:
-        return _read(delivery, now + tolerance)
+        return _read(delivery, is_ahead)
     except _Unfit as unfit:
         content = _content(delivery)
         return Rejected(str(unfit), content[:CONTENT_KEPT], hashlib.sha256(content.encode()).hexdigest())
@@ -62,7 +63,7 @@ class _Unfit(Exception):
     """Why a delivery does not fit."""
 
 
-def _read(delivery: Delivery, latest: datetime) -> Incoming:
+def _read(delivery: Delivery, is_ahead: Callable[[datetime], bool]) -> Incoming:
     if delivery.signal != RECORD_EVENT:
         raise _Unfit(f"unknown signal {delivery.signal[:64]!r}: send {RECORD_EVENT!r}")
     envelope = _envelope(_only_argument(delivery))
@@ -70,7 +71,7 @@ def _read(delivery: Delivery, latest: datetime) -> Incoming:
         raise _Unfit(f"unknown event name {envelope.name[:64]!r}: see docs/events/ for the names")
     if not envelope.occurred_at >= EARLIEST:
         raise _Unfit("occurred_at is before 1990: send the time the event happened")
-    if envelope.occurred_at > latest:
+    if is_ahead(envelope.occurred_at):
         raise _Unfit("occurred_at is in the future: check the sender's clock and time zone")
     try:
         data = event.data.model_validate(envelope.data)

@@ -8,7 +8,8 @@ from typing import Annotated, TypedDict
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ValidationInfo
 
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+from activities.incoming import EARLIEST
+
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)", re.IGNORECASE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -77,9 +78,12 @@ def recorded(world: World, row: asyncpg.Record) -> RecordedEvent:
 
 def _sort_out(world: World, request: RecordEventsRequest) -> tuple[list[Incoming], list[Rejected]]:
     """What fits, in event-time order (arrival decides at one instant), and what does not."""
-    clock = world.clock(request.state.clock)
-    now = world.now(clock)
-    outcomes = [read(delivery, now, clock.scaled(world.future_tolerance)) for delivery in request.deliveries]
+    clock = request.state.clock
+
+    def is_ahead(at: datetime) -> bool:
+        return world.age(clock, at) < -world.future_tolerance
+
+    outcomes = [read(delivery, is_ahead) for delivery in request.deliveries]
     incoming = sorted((one for one in outcomes if isinstance(one, Incoming)), key=lambda event: event.at)
     return incoming, [one for one in outcomes if isinstance(one, Rejected)]
 

@@ -13,7 +13,8 @@ from activities.world import World
 from journeys.names import ContentHash, CustomerId, JourneyName
 from rules.definitions import definition
 from rules.effects import EntryOffered, PointsAwarded, RunEnded, StageChanged
-from rules.entry import EntryDecided, decide, open_run
+from rules.entry import EntryDecided, decide
+from rules.life import take_entry
 from rules.state import CustomerState
 
 
@@ -73,9 +74,13 @@ async def _decide(
     connection: PoolConnection, world: World, state: CustomerState, offers: Sequence[EntryOffered]
 ) -> list[EntryDecided]:
     """Decide each offer that has no decision yet; answers the decisions as they stand in the books."""
-    clock = world.clock(state.clock)
-    oldest = world.now(clock) - clock.scaled(world.backfill_horizon)
-    decisions = [decided for offer in offers for decided in decide(world.catalogue, offer, state, oldest)]
+    decisions = [
+        decided
+        for offer in offers
+        for decided in decide(
+            world.catalogue, offer, state, too_old=world.age(state.clock, offer.at) > world.backfill_horizon
+        )
+    ]
     return [await _decision(connection, state.customer_id, decided) for decided in decisions]
 
 
@@ -141,7 +146,8 @@ async def _enter(
             decided.at + plan.goal_within if plan.goal else None,
             sorted(plan.exits_on),
         )
-        open_run(state, decided)
+        # The awards of a run's first steps are written with its entry; the workflow does not write them again.
+        await _award_points(connection, state.customer_id, take_entry(state, decided).awards)
     if entered:
         await convert(
             connection,

@@ -35,6 +35,6 @@ class World:
         """The clock to go by: a simulated one only where no real customer could be touched by it."""
         return clock if self.simulation_allowed or not clock.simulated else Clock()
 
-    def now(self, clock: Clock) -> datetime:
-        """Business time now."""
-        return self.clock(clock).business(datetime.now(UTC))
+    def age(self, clock: Clock, at: datetime) -> timedelta:
+        """How long ago a business time was, in real time: negative for one that is still to come."""
+        return datetime.now(UTC) - self.clock(clock).real(at)

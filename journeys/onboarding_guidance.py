@@ -21,8 +21,8 @@ onboarding_guidance = journey(
     ends_after=days(45),
     purpose="education",
     steps=(
-        send("welcome"),
         award_points(20, reason="app registration"),
+        send("welcome"),
         wait_for(
             account_opened,
             within=days(3),

@@ -37,11 +37,15 @@ _known: dict[ContentHash, Definition] = {}
 
 
 def define(value: Published) -> Definition:
-    """Lay out a journey and make it known by its hash to this process."""
+    """Lay out a journey and make it known by its hash to this process.
+
+    The hash says nothing of the journey's state, so the answer is made anew: a journey closed since still has
+    the hash it was live under.
+    """
     hash = value.content_hash()
-    if hash not in _known:
-        _known[hash] = Definition(hash, value.journey, lay_out(value.journey), value.templates)
-    return _known[hash]
+    made = Definition(hash, value.journey, lay_out(value.journey), value.templates)
+    _known.setdefault(hash, made)
+    return made
 
 
 def definition(hash: ContentHash) -> Definition:
@@ -77,9 +81,7 @@ class Catalogue:
     @cached_property
     def _by_stage(self) -> dict[StageTrigger, tuple[Definition, ...]]:
         changes = [StageTrigger(from_, to) for from_ in (None, *Stage) for to in Stage]
-        return {
-            c: tuple(d for d in self.definitions if any(_starts_on(t, c) for t in d.journey.starts_on)) for c in changes
-        }
+        return {change: tuple(d for d in self.definitions if _starts_on(d, change)) for change in changes}
 
     def starting_on_event(self, name: str) -> tuple[Definition, ...]:
         """The journeys that an event may start."""
@@ -90,5 +92,6 @@ class Catalogue:
         return self._by_stage[change]
 
 
-def _starts_on(trigger: EventType | StageEntered, change: StageTrigger) -> bool:
-    return isinstance(trigger, StageEntered) and trigger.stage == change.to and trigger.from_ in (None, change.from_)
+def _starts_on(one: Definition, change: StageTrigger) -> bool:
+    triggers = (trigger for trigger in one.journey.starts_on if isinstance(trigger, StageEntered))
+    return any(t.stage == change.to and t.from_ in (None, change.from_) for t in triggers)

@@ -26,11 +26,9 @@ class EntryDecided:
     refused: str = ""
 
 
-def decide(
-    catalogue: Catalogue, offer: EntryOffered, state: CustomerState, oldest: datetime | None
-) -> list[EntryDecided]:
-    """Decide for every journey that may start on the offer. What is older than `oldest` starts nothing."""
-    return [_decide(one, offer, state, oldest) for one in _candidates(catalogue, offer)]
+def decide(catalogue: Catalogue, offer: EntryOffered, state: CustomerState, *, too_old: bool) -> list[EntryDecided]:
+    """Decide for every journey that may start on the offer. What is older than the backfill horizon starts nothing."""
+    return [_decide(one, offer, state, too_old) for one in _candidates(catalogue, offer)]
 
 
 def open_run(state: CustomerState, decided: EntryDecided) -> Run:
@@ -58,18 +56,18 @@ def _candidates(catalogue: Catalogue, offer: EntryOffered) -> tuple[Definition, 
     return catalogue.starting_on_stage(StageTrigger(offer.from_stage, offer.to_stage))
 
 
-def _decide(one: Definition, offer: EntryOffered, state: CustomerState, oldest: datetime | None) -> EntryDecided:
+def _decide(one: Definition, offer: EntryOffered, state: CustomerState, too_old: bool) -> EntryDecided:
     journey = one.journey
-    refused = _refusal(one, offer, state, oldest)
+    refused = _refusal(one, offer, state, too_old)
     entry = 0 if refused else state.entries.get(journey.name, Entries()).count + 1
     return EntryDecided(journey.name, journey.version, one.hash, offer.cause, offer.at, entry, refused)
 
 
-def _refusal(one: Definition, offer: EntryOffered, state: CustomerState, oldest: datetime | None) -> str:
+def _refusal(one: Definition, offer: EntryOffered, state: CustomerState, too_old: bool) -> str:
     """Why the customer does not enter, or nothing."""
     if one.journey.state != "live":
         return one.journey.state
-    if oldest is not None and offer.at < oldest:
+    if too_old:
         return "backfill"
     if state.lifecycle.stage is Stage.CLOSED:
         return "account_closed"

@@ -137,7 +137,7 @@ class _PaperLife:
         for check in effects.checks:
             self._check(check)
         for offer in effects.offers:
-            for decided in decide(self.world.catalogue, offer, self.state, None):
+            for decided in decide(self.world.catalogue, offer, self.state, too_old=False):
                 self._enter(decided)
 
     def _write(self, effects: Effects) -> None:

@@ -117,6 +117,10 @@ class Live:
             await asyncio.sleep(0.02)
         return answer
 
+    async def history(self, customer: str) -> list[Any]:
+        """The events of the present run's history."""
+        return list((await self.handle(customer).fetch_history()).events)
+
     async def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await self.pool.fetch(sql, *arguments)]
 
@@ -156,3 +160,15 @@ async def live(
         task_queue = f"t{uuid.uuid4().hex[:10]}"
         await opened.enter_async_context(running(workers(client, world, task_queue=task_queue)))
         yield Live(client, world, task_queue, channels)
+
+
+def sped_up(business_now: datetime, a_second: timedelta) -> dict[str, Any]:
+    """A start input with a clock that begins now at a business time and lets so much pass in a second."""
+    return {
+        "clock": {
+            "real_anchor": datetime.now(UTC).isoformat(),
+            "business_anchor": business_now.isoformat(),
+            "speed": a_second.total_seconds(),
+            "grace": 0.1,
+        }
+    }

@@ -122,7 +122,7 @@ async def kept_running(folder: Path, *programs: Program) -> AsyncIterator[Runnin
 @pytest.fixture
 async def kept_stack(tmp_path: Path) -> AsyncIterator[Running]:
     """A durable stack with one program beside the servers."""
-    program = Program("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"])
+    program = Program("sleeper", ["sleep", "600"])
     async with kept_running(tmp_path / "state", program) as running:
         yield running
 
@@ -334,7 +334,7 @@ async def test_children_end_with_a_killed_supervisor(tmp_path: Path) -> None:
 
 async def test_leftovers_that_outlive_their_supervisor_are_ended(tmp_path: Path) -> None:
     """A child that the system did not end with its parent is ended by the next owner of the folder."""
-    leftover = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(600)")
+    leftover = await asyncio.create_subprocess_exec("sleep", "600")
     write_children(tmp_path, leftover.pid, psutil.Process(leftover.pid).create_time())
     async with EmbeddedStack(tmp_path):
         assert await asyncio.wait_for(leftover.wait(), PATIENCE.total_seconds()) == -signal.SIGINT
@@ -342,7 +342,7 @@ async def test_leftovers_that_outlive_their_supervisor_are_ended(tmp_path: Path)
 
 async def test_a_stranger_with_a_reused_id_is_left_alone(tmp_path: Path) -> None:
     """A process that has the id of a child of old, and another start, is not ours and lives on."""
-    stranger = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(600)")
+    stranger = await asyncio.create_subprocess_exec("sleep", "600")
     write_children(tmp_path, stranger.pid, psutil.Process(stranger.pid).create_time() - 3600)
     async with EmbeddedStack(tmp_path):
         assert stranger.returncode is None
@@ -356,7 +356,7 @@ async def test_a_stale_note_of_postgres_that_names_a_stranger_does_not_stop_it(t
         await store(stack, "c1")
         note = (tmp_path / "postgres" / "postmaster.pid").read_text()
     _, _, rest = note.partition("\n")
-    stranger = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(600)")
+    stranger = await asyncio.create_subprocess_exec("sleep", "600")
     (tmp_path / "postgres" / "postmaster.pid").write_text(f"{stranger.pid}\n{rest}")
     async with EmbeddedStack(tmp_path) as stack:
         assert await kept(stack) == ["c1"]

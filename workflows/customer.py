@@ -33,7 +33,7 @@ from workflows import steps
 from workflows.attributes import Attributes
 from workflows.inbox import LifeInput, clock_from, delivery_from, life_input_from
 from workflows.outcomes import Outcomes
-from workflows.sends import Sends
+from workflows.sends import LONGEST_IN_FLIGHT, Sends
 from workflows.timer import LazyTimer
 
 CANCEL_REFUSED = "cancel was refused: end the customer's journeys with end_journey"
@@ -150,7 +150,7 @@ class CustomerLifecycle:
     async def _catch_up(self) -> _Caught:
         """Take everything that has happened by now, in its order."""
         while True:
-            for answer in self._sends.answered():
+            for answer in self._sends.answered(self._state):
                 await self._do(life.take_answer(self._state, answer))
             event, deadline = self._next()
             if event is None and deadline is None:
@@ -203,7 +203,9 @@ class CustomerLifecycle:
             await self._check(check)
         if effects.offers:
             for decided in await self._outcomes.record(self._state):
-                await self._do(life.take_entry(self._state, decided))
+                first = life.take_entry(self._state, decided)
+                first.awards.clear()  # written with the entry
+                await self._do(first)
         for send in effects.sends:
             self._sends.start(self._state, send)
 
@@ -218,13 +220,26 @@ class CustomerLifecycle:
         await self._do(life.take_check(state, check, answer.found, now, answer.folded))
 
     def _show(self, caught: _Caught) -> None:
-        """Arm the timer and bring what support staff see up to date; at most one upsert."""
-        if caught is _Caught.UP:
-            self._timer.arm(self._state.clock, life.next_deadline(self._state))
-        self._attributes.show(self._state, self._timer.fires_at)
+        """Arm the timer and bring what support staff see up to date; at most one upsert.
+
+        A touch in flight is answered in a moment, as a rule: until then the timer and the list stay as they are.
+        """
+        clock, flying = self._state.clock, self._sends.in_flight
+        deadline = life.next_deadline(self._state)
+        if caught is _Caught.UP and not (flying and self._can_wait(deadline)):
+            self._timer.arm(clock, deadline)
+        if not flying:
+            self._attributes.show(self._state, self._timer.fires_at)
         workflow.set_current_details(card.render(self._state, self._timer.fires_at))
         self._noticed = False
-        self._busy = bool(self._pending or self._sends.in_flight or self._deliveries)
+        self._busy = bool(self._pending or flying or self._deliveries)
+
+    def _can_wait(self, deadline: Deadline | None) -> bool:
+        """Whether the loop is woken by a touch in flight, one way or the other, before the deadline comes."""
+        clock = self._state.clock
+        if deadline is None or clock.simulated:
+            return True
+        return clock.real(deadline.at) > workflow.now() + LONGEST_IN_FLIGHT
 
     async def _rest(self, caught: _Caught) -> None:
         """Sleep until something comes: a signal, the timer, an answer, or the end of patience."""
@@ -235,6 +250,7 @@ class CustomerLifecycle:
         match caught:
             case _Caught.UP | _Caught.OVER:
                 await workflow.wait_condition(lambda: awake() or self._timer.fired)
+                self._timer.acknowledge()
             case _Caught.HELD_BACK:
                 await self._wait_with_patience(awake)
             case _:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError
 
 from activities.contracts import SendMessageRequest, SendMessageResult, channel_queue
 from rules.effects import SendMessage
@@ -20,6 +21,9 @@ _RETRY = RetryPolicy(
 
 PATIENCE = timedelta(seconds=10)
 """How long a touch in flight may hold back what happened after it (real time)."""
+
+LONGEST_IN_FLIGHT = timedelta(hours=1)
+"""After so long without an answer the touch is handed in again; a touch that was claimed is not sent twice."""
 
 
 @dataclass(slots=True)
@@ -56,17 +60,23 @@ class Sends:
             result_type=SendMessageResult,
             task_queue=channel_queue(touch.channels[send.channel], workflow.info().task_queue),
             start_to_close_timeout=timedelta(seconds=30),
+            schedule_to_close_timeout=LONGEST_IN_FLIGHT,
             retry_policy=_RETRY,
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"{send.journey}: {send.step}",
         )
         self._flying.append(_InFlight(send, workflow.now(), handle))
 
-    def answered(self) -> list[Answer]:
+    def answered(self, state: CustomerState) -> list[Answer]:
         """The answers that have come, in the order the touches were started; they are in flight no more."""
         done = [one for one in self._flying if one.handle.done()]
         self._flying = [one for one in self._flying if not one.handle.done()]
-        return [one.handle.result().answer for one in done]
+        answers = []
+        for one in done:
+            try:
+                answers.append(one.handle.result().answer)
+            except ActivityError:
+                self.start(state, one.send)
+        return answers
 
     def hold_back(self, happening: datetime, now: datetime) -> bool:
         """Whether a happening has to wait for the answer of a touch that was due before it.

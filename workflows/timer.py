@@ -44,6 +44,11 @@ class LazyTimer:
         self._what, self.fires_at = deadline.what, fires_at
         self._task = asyncio.create_task(workflow.sleep(delay, summary=_summary(deadline)))
 
+    def acknowledge(self) -> None:
+        """The loop is awake: a timer that has fired has done its work."""
+        if self.fired:
+            self.cancel()
+
     def cancel(self) -> None:
         """Forget the timer."""
         if self._task is not None:

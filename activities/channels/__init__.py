@@ -1,55 +1,74 @@
-"""The channels behind one small protocol: a message goes in, what the provider made of it comes out."""
+"""Ways to reach a customer: each channel is one module here that keeps to `ChannelAdapter`.
+
+app_push.py    one signed POST to the broker's own gateway       signature.py   how such a POST is signed
+inbox.py       the App/PC inbox, which is the decision records   registry.py    which channels this deployment has
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal, Protocol
 
 from journeys.names import Channel, CustomerId, MessageClass, TemplateName
+
+RefusedReason = Literal["bad_request", "unauthorized", "unreachable", "too_large"]
+UnknownReason = Literal["answer_lost", "timed_out", "not_connected", "busy", "gateway_failed", "unreadable_answer"]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One rendered message. `key` is the touch's own: a channel that de-duplicates goes by it."""
+    """One text for one customer. `key` is the touch's name: the same message always has the same key."""
 
     customer_id: CustomerId
     key: str
     template: TemplateName
     message_class: MessageClass
-    title: str
-    body: str
+    title: str = field(repr=False)
+    body: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider has taken the message."""
+    """The channel has the message, by this call or by one before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The provider refused for good."""
+    """The channel will not carry the message, however often it is asked."""
 
-    reason: str
+    reason: RefusedReason
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody knows whether the provider has taken it."""
+    """The channel may have the message or not; `pause` is how long it wants to be left alone."""
 
-    reason: str
+    reason: UnknownReason
+    pause: timedelta = timedelta(0)
 
 
 Delivery = Accepted | Refused | Unknown
 
 
 class ChannelAdapter(Protocol):
-    """A way to reach customers."""
+    """What the gates know of a channel, and the one thing it does."""
 
-    channel: Channel
-    interrupts: bool
-    deduplicates: bool
-    classes: frozenset[MessageClass]
+    @property
+    def channel(self) -> Channel:
+        """Which one it is."""
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether a message makes a sound: then quiet hours hold it."""
+
+    @property
+    def deduplicates(self) -> bool:
+        """Whether it shows a message with a known key only once: then an unknown delivery is asked again."""
+
+    @property
+    def classes(self) -> frozenset[MessageClass]:
+        """What it may carry."""
 
     async def deliver(self, message: Message) -> Delivery:
-        """Hand a message to the provider; never raises for what the provider does."""
-        ...
+        """Hand the message over. Problems of the channel are an answer, not an exception."""

@@ -1,17 +1,13 @@
 """The customer workflow on the real engine and the real database."""
 
-from datetime import UTC, datetime, timedelta
-
-import pytest
+from datetime import UTC, datetime
 
 from embedded import EmbeddedStack
 from journeys.names import Stage
-from tests.live import SIMULATED, live
+from tests.live import live
 
 
-async def test_a_registration_starts_onboarding_and_sends_the_welcome(
-    stack: EmbeddedStack, database_url: str
-) -> None:
+async def test_a_registration_starts_onboarding_and_sends_the_welcome(stack: EmbeddedStack, database_url: str) -> None:
     """An event alone brings a customer to life."""
     async with live(stack, database_url) as world:
         amy = world.customer("amy")

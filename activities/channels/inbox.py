@@ -1,0 +1,23 @@
+"""The App/PC inbox. It has no store of its own: a touch on this channel that is `sent` is the message.
+
+So there is nothing to hand over. Settling the decision record makes the message visible, in one write: no message
+without its record, no record without its message, whatever dies in between.
+"""
+
+from __future__ import annotations
+
+from activities.channels import Accepted, Delivery, Message
+from journeys.names import Channel, MessageClass
+
+
+class Inbox:
+    """Waits in the App until the customer looks."""
+
+    channel = Channel.INBOX
+    interrupts = False
+    deduplicates = True
+    classes = frozenset(MessageClass)
+
+    async def deliver(self, message: Message) -> Delivery:
+        """Accepted at once: the caller's settling is the delivery."""
+        return Accepted()

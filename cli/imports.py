@@ -1,0 +1,176 @@
+"""`starter.py customers FILE` and `starter.py facts FILE`: files into the database, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from pydantic import ValidationError
+
+from activities.customers import CustomerUpdate, import_customers
+from activities.facts import Fact, FactRow, fact_of, import_facts
+from activities.imported import Imported
+from activities.moments import TimeContext
+from cli.customer_rows import COLUMNS, column_of, nested
+from cli.database import open_database
+from cli.edge import run_async
+from cli.show import progress
+from cli.tabular import Reject, Rejects, Row, Table, open_table
+from errors import InputError
+from settings import Settings, load_settings
+
+BATCH = 1_000
+_FACT_FIELDS = ("customer_id", "name", "occurred_at", "fact_id")
+
+Value = TypeVar("Value")
+FieldName = Callable[[Sequence[int | str]], str]
+"""How a person finds the field at a place of a model: a column, or a path."""
+
+_file_argument = click.argument("file", type=click.Path(path_type=Path))
+_rejects_option = click.option(
+    "--rejects",
+    type=click.Path(path_type=Path, dir_okay=False),
+    show_default="FILE.rejects.csv",
+    help="Where to write the rows that cannot be taken, with line number and reason.",
+)
+
+
+@click.command()
+@_file_argument
+@_rejects_option
+def customers(file: Path, rejects: Path | None) -> None:
+    """Load reachability, consent, opt-outs, zone, language, risk class and tags from FILE (CSV or JSON Lines).
+
+    docs/files.md describes the columns. What is not given stays as it is; the same file again changes nothing.
+    """
+    with Rejects(file, rejects) as rejected:
+        loaded = run_async(load_customers(load_settings(), file, rejected))
+        click.echo(
+            f"{loaded.taken:,} rows taken, {rejected.count:,} rejected:"
+            f" {loaded.changed:,} customers changed, {loaded.new:,} of them new."
+        )
+    rejected.leave()
+
+
+@click.command()
+@_file_argument
+@_rejects_option
+def facts(file: Path, rejects: Path | None) -> None:
+    """Load what the broker's own books say happened from FILE (CSV or JSON Lines).
+
+    docs/files.md describes the columns. Journeys ask these facts before they take `otherwise`.
+    """
+    with Rejects(file, rejects) as rejected:
+        loaded = run_async(load_facts(load_settings(), file, rejected))
+        click.echo(f"{loaded.taken:,} rows taken, {rejected.count:,} rejected: {loaded.new:,} facts are new.")
+    rejected.leave()
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What came of a file: rows taken; what was new, and what changed (new included)."""
+
+    taken: int = 0
+    new: int = 0
+    changed: int = 0
+
+
+async def load_customers(settings: Settings, file: Path, rejects: Rejects) -> Loaded:
+    """Load a file of customers; what cannot be taken goes to `rejects`. InputError if it is no such file."""
+    context = _time_context(settings)
+    with open_table(file, needed=("customer_id",), allowed=COLUMNS) as table:
+        is_csv = bool(table.columns)
+
+        def read(row: Row) -> CustomerUpdate:
+            values = nested(row.values) if is_csv else row.values
+            return CustomerUpdate.model_validate(values, context=context)
+
+        async with open_database(settings) as connection:
+            write = partial(import_customers, connection)
+            return await _load(table, rejects, read, write, column_of if is_csv else _path)
+
+
+async def load_facts(settings: Settings, file: Path, rejects: Rejects) -> Loaded:
+    """Load a file of facts; what cannot be taken goes to `rejects`. InputError if it is no such file."""
+    context = _time_context(settings)
+    with open_table(file, needed=("customer_id", "name", "occurred_at")) as table:
+
+        def read(row: Row) -> Fact:
+            return fact_of(FactRow.model_validate(_fact_fields(row.values), context=context))
+
+        async with open_database(settings) as connection:
+            return await _load(table, rejects, read, partial(import_facts, connection), _path)
+
+
+async def _load(
+    table: Table,
+    rejects: Rejects,
+    read: Callable[[Row], Value],
+    write: Callable[[list[Value]], Awaitable[Imported]],
+    field_name: FieldName,
+) -> Loaded:
+    loaded = Loaded()
+    with progress(table.file.name, table.size) as show:
+        for batch in _batches(table, rejects, read, field_name):
+            imported = await write([value for _, value in batch])
+            for place, reason in sorted(imported.refused.items()):
+                rejects.add(batch[place][0], reason)
+            loaded.taken += len(batch) - len(imported.refused)
+            loaded.new += imported.new
+            loaded.changed += imported.changed
+            show(table.position)
+    return loaded
+
+
+def _batches(
+    table: Table, rejects: Rejects, read: Callable[[Row], Value], field_name: FieldName
+) -> Iterator[list[tuple[Row, Value]]]:
+    """What fits, with the rows it was read from; what does not goes to the rejects."""
+    batch: list[tuple[Row, Value]] = []
+    for row in table:
+        if isinstance(row, Reject):
+            rejects.add(row)
+            continue
+        try:
+            batch.append((row, read(row)))
+        except InputError as error:
+            rejects.add(row, str(error))
+        except ValidationError as error:
+            rejects.add(row, _problems(error, field_name))
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _fact_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the row itself; further columns are the event's data, empty cells are none."""
+    row = {name: value for name, value in values.items() if value not in (None, "")}
+    data = row.pop("data", {})
+    fields = {name: row.pop(name) for name in _FACT_FIELDS if name in row}
+    if not isinstance(data, dict):
+        raise InputError("data is not a JSON object: in a CSV, give each field of the event a column of its own")
+    return {**fields, "data": {**row, **data}}
+
+
+def _problems(error: ValidationError, field_name: FieldName) -> str:
+    """Where and what, each once, without the values: they may be personal."""
+    said = (
+        f"{field_name(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
+        for problem in error.errors(include_input=False)
+    )
+    return "; ".join(dict.fromkeys(said))
+
+
+def _path(place: Sequence[int | str]) -> str:
+    return ".".join(map(str, place)) or "the row"
+
+
+def _time_context(settings: Settings) -> TimeContext:
+    return {"latest": datetime.now(UTC) + settings.future_tolerance}

@@ -1,0 +1,124 @@
+"""`starter.py check` and `starter.py publish JOURNEY`: journeys are sound, and what runs is written down for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from errors import InputError, JourneyError, TemplateError
+from journeys import JOURNEYS
+from journeys import published as publications
+from journeys.language import Journey, Send, all_steps
+from journeys.names import Language
+from journeys.published import Published, with_templates
+from journeys.templates import Template, templates
+
+PROBLEMS_FOUND = 1
+
+
+@click.command()
+def check() -> None:
+    """Check that every live journey is published as it is, and that its texts are there.
+
+    Exit code 1 if anything is wrong; each problem is a sentence that says how to mend it.
+    """
+    problems = list(problems_of(JOURNEYS))
+    for problem in problems:
+        click.echo(problem)
+    if problems:
+        raise click.exceptions.Exit(PROBLEMS_FOUND)
+    live = sum(journey.state == "live" for journey in JOURNEYS)
+    click.echo(f"All is well: {len(JOURNEYS)} journeys, {live} of them live, {len(templates())} templates.")
+
+
+@click.command()
+@click.argument("journey")
+def publish(journey: str) -> None:
+    """Publish JOURNEY with its texts, as it is now, as a file in journeys/published/.
+
+    Customers who enter keep what was published. Commit the file; it is never changed.
+    """
+    file = publish_journey(_journey(journey), publications.FOLDER)
+    click.echo(f"Published as {file.name}: commit it with the change.")
+
+
+def problems_of(journeys: Iterable[Journey]) -> Iterator[str]:
+    """What is wrong with the journeys, a sentence each."""
+    seen: set[str] = set()
+    for journey in journeys:
+        if journey.name in seen:
+            yield f"{journey.name}: two journeys have this name: rename one."
+        seen.add(journey.name)
+        yield from _problems(journey)
+
+
+def publish_journey(journey: Journey, folder: Path) -> Path:
+    """Write a journey with its texts as JSON; answers the file.
+
+    Raises `JourneyError` if it is published already, or another text under the same name and version is.
+    """
+    value = with_templates(journey, templates())
+    same_version = sorted(folder.glob(f"{journey.name}-{journey.version}-*.json"))
+    file = folder / value.file_name()
+    if file in same_version:
+        raise JourneyError(f"{journey.name} {journey.version} is published as it is ({file.name}): nothing to do")
+    if same_version:
+        raise JourneyError(
+            f"{journey.name} {journey.version} is published with another text ({same_version[0].name}):"
+            f" set version={journey.version + 1} in the journey, then publish it"
+        )
+    text = value.model_dump_json(indent=2, by_alias=True) + "\n"
+    if Published.model_validate_json(text).content_hash() != value.content_hash():
+        raise JourneyError(f"{journey.name} does not come back from JSON as it went in: a word of it lacks a test")
+    with file.open("x", encoding="utf-8") as stream:
+        stream.write(text)
+    publications.published.cache_clear()
+    return file
+
+
+def _journey(name: str) -> Journey:
+    for journey in JOURNEYS:
+        if journey.name == name:
+            return journey
+    raise InputError(f"there is no journey {name!r}: the journeys are {', '.join(sorted(j.name for j in JOURNEYS))}")
+
+
+def _problems(journey: Journey) -> Iterator[str]:
+    try:
+        value = with_templates(journey, templates())
+    except (JourneyError, TemplateError) as error:
+        yield f"{error}."
+        return
+    yield from _missing_texts(journey, value)
+    if journey.state == "live" and value.content_hash() not in publications.published():
+        yield _not_published(journey)
+
+
+def _not_published(journey: Journey) -> str:
+    versions = [p.journey.version for p in publications.published().values() if p.journey.name == journey.name]
+    if journey.version in versions:
+        return (
+            f"{journey.name}: version {journey.version} was published with another text of the journey or its"
+            f" templates: set version={max(versions) + 1}, then run `starter.py publish {journey.name}`."
+        )
+    return f"{journey.name}: version {journey.version} is not published: run `starter.py publish {journey.name}`."
+
+
+def _missing_texts(journey: Journey, value: Published) -> Iterator[str]:
+    said: set[str] = set()
+    for step in all_steps(journey.steps):
+        if isinstance(step, Send):
+            for place in _places_without_text(step, value.templates[step.template]):
+                sentence = f"{journey.name}: template {step.template!r} has no text for [{place}]: write it."
+                if sentence not in said:
+                    said.add(sentence)
+                    yield sentence
+
+
+def _places_without_text(step: Send, template: Template) -> Iterator[str]:
+    for language in Language:
+        for channel in step.channels:
+            if channel not in template.texts.get(language, {}):
+                yield f"texts.{language}.{channel}"

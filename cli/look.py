@@ -1,0 +1,239 @@
+"""`starter.py customer`, `why` and `rejected`: what support staff look at. Times are in SOJOURN_DEFAULT_ZONE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import click
+
+from activities.database import Connection
+from activities.reading import (
+    ConversionLine,
+    EntryLine,
+    EventLine,
+    PointsLine,
+    Profile,
+    RejectedLine,
+    RunLine,
+    TouchLine,
+    read_conversions,
+    read_entries,
+    read_events,
+    read_points,
+    read_profile,
+    read_rejected,
+    read_runs,
+    read_touches,
+)
+from cli.database import open_database
+from cli.edge import run_async
+from cli.resend import send_again as resend
+from cli.show import print_json, print_table, told
+from errors import InputError
+from journeys.names import CustomerId
+from rules.customer_id import check_customer_id
+from settings import load_settings
+
+LAST = 10
+CONTENT_SHOWN = 200
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Where a customer stands: open runs, the last events and the last touches."""
+
+    profile: Profile
+    runs: list[RunLine]
+    events: list[EventLine]
+    touches: list[TouchLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything that was decided about a customer, each list with the newest last."""
+
+    customer_id: str
+    entries: list[EntryLine]
+    runs: list[RunLine]
+    touches: list[TouchLine]
+    points: list[PointsLine]
+    conversions: list[ConversionLine]
+
+
+@click.command()
+@click.argument("customer_id", metavar="CUSTOMER")
+@_json_option
+def customer(customer_id: str, as_json: bool) -> None:
+    """Show where CUSTOMER stands: stage, points, open journeys, the last events and touches."""
+    settings = load_settings()
+    card = run_async(_read_card(check_customer_id(customer_id)))
+    if as_json:
+        print_json({**asdict(card.profile), **{key: value for key, value in asdict(card).items() if key != "profile"}})
+    else:
+        _show_card(card, settings.default_zone)
+
+
+@click.command()
+@click.argument("customer_id", metavar="CUSTOMER")
+@_json_option
+def why(customer_id: str, as_json: bool) -> None:
+    """Show what CUSTOMER was sent, what not, and why; which journeys were entered or refused; points and goals."""
+    settings = load_settings()
+    story = run_async(_read_story(check_customer_id(customer_id)))
+    if as_json:
+        print_json(asdict(story))
+    else:
+        _show_story(story, settings.default_zone)
+
+
+@click.command()
+@_json_option
+@click.option("--send-again", type=int, metavar="ID", help="Send one of them again, as it came or with other data.")
+@click.option("--data", metavar="JSON", help="With --send-again: the corrected data of the event.")
+def rejected(as_json: bool, send_again: int | None, data: str | None) -> None:
+    """List the events that could not be taken, with the reason; correct them and send them again."""
+    if data is not None and send_again is None:
+        raise InputError("--data corrects one event: say which with --send-again ID")
+    settings = load_settings()
+    if send_again is not None:
+        click.echo(run_async(resend(settings, send_again, data)))
+        return
+    lines = run_async(_read_rejected())
+    if as_json:
+        print_json([asdict(line) for line in lines])
+    else:
+        _show_rejected(lines, settings.default_zone)
+
+
+async def _read_card(customer_id: CustomerId) -> Card:
+    async with open_database(load_settings()) as connection:
+        return Card(
+            profile=await _profile(connection, customer_id),
+            runs=[run for run in await read_runs(connection, customer_id) if run.ended_at is None],
+            events=await read_events(connection, customer_id, LAST),
+            touches=await read_touches(connection, customer_id, LAST),
+        )
+
+
+async def _read_story(customer_id: CustomerId) -> Story:
+    async with open_database(load_settings()) as connection:
+        await _profile(connection, customer_id)
+        return Story(
+            customer_id=customer_id,
+            entries=await read_entries(connection, customer_id),
+            runs=await read_runs(connection, customer_id),
+            touches=await read_touches(connection, customer_id),
+            points=await read_points(connection, customer_id),
+            conversions=await read_conversions(connection, customer_id),
+        )
+
+
+async def _read_rejected() -> list[RejectedLine]:
+    async with open_database(load_settings()) as connection:
+        return await read_rejected(connection)
+
+
+async def _profile(connection: Connection, customer_id: CustomerId) -> Profile:
+    if (profile := await read_profile(connection, customer_id)) is None:
+        raise InputError(
+            f"there is no customer {customer_id!r}: no event was recorded and no file loaded under this id;"
+            " `starter.py rejected` lists what could not be taken"
+        )
+    return profile
+
+
+def _show_card(card: Card, zone: ZoneInfo) -> None:
+    profile = card.profile
+    since = f" since {told(profile.stage_since, zone)}" if profile.stage_since else ""
+    click.echo(f"{profile.customer_id}: {profile.stage or 'no event yet'}{since}")
+    click.echo(f"tier {profile.tier}, {profile.points:,} points, risk class {profile.risk_class or 'unknown'}")
+    click.echo(f"zone {profile.zone}, language {profile.language}, tags {', '.join(profile.tags) or 'none'}\n")
+    _table(
+        "Journeys under way",
+        ("journey", "entry", "entered"),
+        [(f"{run.journey} {run.version}", run.entry, run.entered_at) for run in card.runs],
+        zone,
+    )
+    _table("Last events", ("at", "event", "id"), [(e.occurred_at, e.name, e.event_id) for e in card.events], zone)
+    _table("Last touches", ("planned", "what", "where", "why"), [_touch(touch) for touch in card.touches], zone)
+
+
+def _show_story(story: Story, zone: ZoneInfo) -> None:
+    """One table in the order in which things happened."""
+    lines = sorted(_happenings(story), key=lambda line: line[0])
+    _table(f"What happened to {story.customer_id}", ("when", "what", "where", "why"), lines, zone)
+    sent = sum(touch.outcome == "sent" for touch in story.touches)
+    click.echo(f"{len(story.touches)} touches planned, {sent} of them sent.")
+
+
+Line = tuple[datetime, str, str, str]
+
+
+def _happenings(story: Story) -> Iterator[Line]:
+    yield from map(_entry, story.entries)
+    yield from map(_touch, story.touches)
+    for row in story.points:
+        yield row.at, f"{row.amount:+,} points", f"{row.journey} / {row.step}", row.reason
+    yield from map(_conversion, story.conversions)
+    for run in story.runs:
+        if run.ended_at is not None:
+            yield run.ended_at, "journey ended", f"{run.journey} (entry {run.entry})", run.outcome or ""
+
+
+def _entry(entry: EntryLine) -> Line:
+    what = "did not enter" if entry.refused else "entered"
+    where = f"{entry.journey} {entry.version}" + (f" (entry {entry.entry})" if entry.entry else "")
+    return entry.at, what, where, f"{entry.refused}, on {entry.cause}" if entry.refused else f"on {entry.cause}"
+
+
+def _conversion(row: ConversionLine) -> Line:
+    credit = f"after {row.step}" if row.step else "without a touch before"
+    return row.occurred_at, "goal reached", f"{row.journey} (entry {row.entry})", f"{row.event_id}, {credit}"
+
+
+def _touch(touch: TouchLine) -> Line:
+    done = {"sent": "sent", "withheld": "not sent", "failed": "failed", "in_doubt": "in doubt", "claimed": "on its way"}
+    where = f"{touch.journey} / {touch.step} on {touch.channel}"
+    return touch.planned_at, f"{done[touch.outcome]}: {touch.template}", where, _why(touch)
+
+
+def _why(touch: TouchLine) -> str:
+    """The reason, and every gate that did not let the touch pass, with its channel."""
+    gates = [
+        f"{verdict['gate']}{' on ' + verdict['channel'] if verdict.get('channel') else ''}: {verdict['reason']}"
+        for verdict in touch.verdicts
+        if verdict["result"] != "pass"
+    ]
+    if not gates:
+        return touch.reason
+    return f"{touch.reason} ({'; '.join(gates)})" if touch.reason else "; ".join(gates)
+
+
+def _show_rejected(lines: list[RejectedLine], zone: ZoneInfo) -> None:
+    if not lines:
+        click.echo("Nothing is rejected.")
+        return
+    _table(
+        "Rejected",
+        ("id", "at", "customer", "reason", "content", "sent again"),
+        [
+            (line.rejected_id, line.rejected_at, line.customer_id, line.reason, _short(line.content), line.resent_at)
+            for line in lines
+        ],
+        zone,
+    )
+    click.echo("Correct one and send it again: starter.py rejected --send-again ID [--data JSON]")
+
+
+def _short(content: str) -> str:
+    return content if len(content) <= CONTENT_SHOWN else f"{content[:CONTENT_SHOWN]}…"
+
+
+def _table(title: str, columns: tuple[str, ...], rows: Sequence[Sequence[object]], zone: ZoneInfo) -> None:
+    print_table(columns, rows or [("none",)], zone=zone, title=title)
+    click.echo()

@@ -1,0 +1,226 @@
+"""The files that `play` and `rehearse` read: what customers did, a row an event, all of one kind.
+
+A file has `customer_id` and `occurred_at` (ISO 8601 with the offset) or `date`; its other columns are the event's
+data. It is read whole: a customer's rows may stand anywhere in it. A row's data is checked when its customer is
+in turn (`life_of`), so that the work can be shared out by customers.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter, ValidationError
+
+from activities.moments import Moment
+from cli.tabular import Reject, Row, open_table
+from errors import InputError
+from journeys.events import EVENTS, EventData, EventType
+from journeys.names import CustomerId
+from rules.customer_id import check_customer_id
+
+_KEYS = ("customer_id", "occurred_at", "date")
+_NOTHING = ("", None)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
+
+
+@dataclass(frozen=True, slots=True)
+class PlayOptions:
+    """How a file is to be understood.
+
+    Each customer's first row is preceded by `first_event` (none if there is none), up to `first_event_lead` before
+    it; how much is spread over the customers by a hash. `customers` takes so many of them, a systematic sample.
+    """
+
+    event: EventType
+    zone: ZoneInfo
+    first_event: EventType | None = None
+    first_event_lead: timedelta = timedelta(0)
+    customers: int | None = None
+
+
+class FileRow(NamedTuple):
+    """A row whose customer and time are sound; its data has yet to fit the event."""
+
+    at: datetime
+    row: Row
+
+
+class LifeEvent(NamedTuple):
+    """An event as a file tells it, its time in UTC, its data checked."""
+
+    at: datetime
+    name: str
+    data: EventData
+
+    def payload(self) -> dict[str, Any]:
+        """The data as a backend would send it."""
+        return self.data.model_dump(mode="json", exclude_unset=True)
+
+
+class Life(NamedTuple):
+    """One customer's events in event-time order; those of one instant in the order of the file."""
+
+    customer_id: CustomerId
+    events: Sequence[LifeEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class PlayFile:
+    """A file by customers, in the order of their ids, and the rows that could not be taken so far.
+
+    `last` is the time of the last event in the file, also when only some customers are taken.
+    """
+
+    options: PlayOptions
+    rows: Mapping[CustomerId, Sequence[FileRow]]
+    rejects: Sequence[Reject]
+    last: datetime | None
+
+    @property
+    def row_count(self) -> int:
+        """How many rows the customers taken have."""
+        return sum(map(len, self.rows.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """Everything that a file tells, checked; the rejects in the order of their lines."""
+
+    lives: Sequence[Life]
+    rejects: Sequence[Reject]
+    last: datetime | None
+
+
+def event_named(name: str) -> EventType:
+    """The event of a name. Raises `InputError` if there is none."""
+    if (event := EVENTS.get(name)) is None:
+        raise InputError(f"there is no event {name!r}: the events are {', '.join(EVENTS)}")
+    return event
+
+
+def first_event_named(name: str) -> EventType | None:
+    """The event that precedes a customer's first row, none for ''. Raises `InputError` if it cannot be one."""
+    if not name:
+        return None
+    event = event_named(name)
+    try:
+        event.data()
+    except ValidationError as error:
+        raise InputError(f"--first-event {name} would need data: choose an event that needs none") from error
+    return event
+
+
+def read_lives(file: Path, options: PlayOptions) -> Lives:
+    """Read and check a whole file. Raises `InputError` if it is no such file."""
+    read = read_play_file(file, options)
+    rejects = list(read.rejects)
+    lives = [life_of(customer_id, rows, options, rejects) for customer_id, rows in read.rows.items()]
+    rejects.sort(key=lambda reject: reject.line)
+    return Lives([life for life in lives if life.events], rejects, read.last)
+
+
+def read_play_file(file: Path, options: PlayOptions) -> PlayFile:
+    """Read a file and sort it by customers. Raises `InputError` if it is no such file."""
+    rows: dict[CustomerId, list[FileRow]] = {}
+    rejects: list[Reject] = []
+    last: datetime | None = None
+    for customer_id, row in _rows(file, options.zone, rejects):
+        rows.setdefault(customer_id, []).append(row)
+        last = row.at if last is None or row.at > last else last
+    return PlayFile(options, {name: rows[name] for name in _sample(sorted(rows), options.customers)}, rejects, last)
+
+
+def life_of(customer_id: CustomerId, rows: Sequence[FileRow], options: PlayOptions, rejects: list[Reject]) -> Life:
+    """Check one customer's rows and put them in order; a row that does not fit the event goes to `rejects`."""
+    events: list[LifeEvent] = []
+    for at, row in sorted(rows, key=_at):
+        try:
+            events.append(LifeEvent(at, options.event, options.event.data.model_validate(_data(row))))
+        except ValidationError as error:
+            rejects.append(Reject(row.line, row.text, f"does not fit {options.event}: {_problems(error)}"))
+    if events and options.first_event is not None:
+        at = events[0].at - _lead(customer_id, options.first_event_lead)
+        events.insert(0, LifeEvent(at, options.first_event, options.first_event.data()))
+    return Life(customer_id, events)
+
+
+def _data(row: Row) -> dict[str, Any]:
+    """The event's data: an empty cell is no value."""
+    return {name: value for name, value in row.values.items() if value not in _NOTHING and name not in _KEYS}
+
+
+def _rows(file: Path, zone: ZoneInfo, rejects: list[Reject]) -> Iterator[tuple[CustomerId, FileRow]]:
+    known = lru_cache(maxsize=None)(check_customer_id)
+    moment = lru_cache(maxsize=1 << 16)(partial(_moment, zone=zone))
+    with open_table(file, needed=("customer_id",)) as table:
+        if table.columns and not {"occurred_at", "date"}.intersection(table.columns):
+            raise InputError(f"{file} has neither a column 'occurred_at' nor a column 'date': add one")
+        for row in table:
+            if isinstance(row, Reject):
+                rejects.append(row)
+                continue
+            try:
+                at = moment(_text(row, "occurred_at"), _text(row, "date"))
+                yield known(_text(row, "customer_id")), FileRow(at, row)
+            except InputError as error:
+                rejects.append(Reject(row.line, row.text, str(error)))
+
+
+def _text(row: Row, key: str) -> str:
+    value = row.values.get(key, "")
+    if not isinstance(value, str):
+        raise InputError(f"{key} is not text: write it in quotes")
+    return value
+
+
+def _moment(occurred_at: str, on: str, zone: ZoneInfo) -> datetime:
+    """The time of a row in UTC; a date is its first instant in the zone. Raises `InputError`."""
+    try:
+        if occurred_at:
+            return _MOMENT.validate_python(occurred_at)
+        if not on:
+            raise InputError("has neither occurred_at nor date: add one")
+        return _MOMENT.validate_python(midnight(on, zone))
+    except ValidationError as error:
+        raise InputError(_problems(error)) from error
+
+
+def midnight(on: str, zone: ZoneInfo) -> datetime:
+    """The first instant of a date in a zone, in UTC. Raises `InputError` if it is no date."""
+    try:
+        if not _DATE.fullmatch(on):
+            raise ValueError
+        return datetime.combine(date.fromisoformat(on), time(), zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InputError(f"{on!r} is no date: write it as in 2026-11-22") from None
+
+
+def _sample(names: Sequence[CustomerId], size: int | None) -> Sequence[CustomerId]:
+    """Every so-many-th, from the first on."""
+    if size is None or size >= len(names):
+        return names
+    return [names[place * len(names) // size] for place in range(size)]
+
+
+def _lead(customer_id: CustomerId, longest: timedelta) -> timedelta:
+    """Between nothing and the longest, in whole seconds; the same for the same customer in every run."""
+    return timedelta(seconds=int(longest.total_seconds() * zlib.crc32(customer_id.encode()) / 2**32))
+
+
+def _at(row: FileRow) -> datetime:
+    return row.at
+
+
+def _problems(error: ValidationError) -> str:
+    """Where and what, without the values: they may be personal."""
+    said = ((".".join(map(str, p["loc"])), p["msg"].removeprefix("Value error, ")) for p in error.errors())
+    return "; ".join(f"{where}: {what}" if where else what for where, what in said)

@@ -1,0 +1,1 @@
+"""The channels, against real gateways on loopback."""

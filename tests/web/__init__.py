@@ -1,0 +1,1 @@
+"""What is served over HTTP, asked over HTTP."""

@@ -1,0 +1,46 @@
+"""`python -m web`: the inbox and the loopback push gateway, for the embedded stack, until a signal ends them.
+
+Configured by DATABASE_URL, SOJOURN_INBOX_TOKEN, SOJOURN_PUSH_GATEWAY_KEY_ID, SOJOURN_PUSH_GATEWAY_SECRET and
+SOJOURN_WEB_PORT. Exit code 2 if it cannot run.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from contextlib import closing
+
+from errors import SojournError
+from settings import load_settings
+from web.app import embedded_app
+from web.port import take_port
+from web.server import LOOPBACK, listen, server
+
+COULD_NOT_RUN, INTERRUPTED = 2, 130
+
+
+def main() -> int:
+    """Serve until a signal; the exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        port = take_port(os.environ)
+        application = embedded_app(load_settings())
+        with closing(listen(port)) as listener:
+            address = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+            sys.stdout.write(f"Pushes: {address}/pushes   Inbox: {address}/customers/ID/inbox\n")
+            sys.stdout.flush()
+            server(application).run(sockets=[listener])
+    except SojournError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return COULD_NOT_RUN
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except SystemExit:
+        # The server leaves this way when the application does not start; why has been logged.
+        return COULD_NOT_RUN
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""The applications: the inbox alone, and the inbox with the push gateway for the embedded stack."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from activities.channels.registry import signing_key
+from activities.database import Pool, open_pool
+from errors import DatabaseError, SettingsError
+from settings import Settings, load_settings
+from web.gateway import PushGateway
+from web.inbox import inbox_mount
+from web.problems import HANDLERS
+
+LARGEST_BODY = 64 * 1024
+
+_LOG = logging.getLogger(__name__)
+
+
+def inbox() -> Starlette:
+    """The inbox, configured by the environment: `uvicorn --factory web.app:inbox`. SettingsError as `inbox_app`."""
+    return inbox_app(load_settings())
+
+
+def inbox_app(settings: Settings) -> Starlette:
+    """The inbox alone. SettingsError if the database or the token is missing."""
+    return _application(settings, [inbox_mount(_token(settings))])
+
+
+def embedded_app(settings: Settings) -> Starlette:
+    """The inbox and the push gateway. SettingsError if the database, the token or the gateway's key is missing."""
+    gateway = PushGateway(signing_key(settings))
+    return _application(settings, [inbox_mount(_token(settings)), *gateway.routes()])
+
+
+def gateway_app(gateway: PushGateway) -> Starlette:
+    """The push gateway alone; needs no database."""
+    return Starlette(routes=gateway.routes(), exception_handlers=HANDLERS, max_body_size=LARGEST_BODY)
+
+
+def _application(settings: Settings, routes: Sequence[BaseRoute]) -> Starlette:
+    database_url = settings.require_database_url()
+    return Starlette(
+        routes=[Route("/health", _health), *routes],
+        exception_handlers=HANDLERS,
+        lifespan=_with_database(database_url, settings.pool_size),
+        max_body_size=LARGEST_BODY,
+    )
+
+
+def _with_database(url: str, size: int) -> Callable[[Starlette], AbstractAsyncContextManager[dict[str, Pool]]]:
+    """A lifespan that opens the pool in the loop that serves, and closes it."""
+
+    @asynccontextmanager
+    async def lifespan(application: Starlette) -> AsyncIterator[dict[str, Pool]]:
+        try:
+            pool = await open_pool(url, size=size, name="sojourn-web")
+        except DatabaseError as error:
+            _LOG.error("%s", error)
+            raise
+        try:
+            yield {"pool": pool}
+        finally:
+            pool.terminate()
+
+    return lifespan
+
+
+async def _health(request: Request) -> JSONResponse:
+    """Up; says nothing of the database, so that a restart of that is no reason to restart this."""
+    return JSONResponse({"status": "up"})
+
+
+def _token(settings: Settings) -> SecretStr:
+    if settings.inbox_token is None:
+        raise SettingsError(
+            "The inbox has no token, and would be open to all: set SOJOURN_INBOX_TOKEN to a long random text."
+        )
+    return settings.inbox_token

@@ -1,0 +1,50 @@
+"""Errors as JSON: `{"error": short name, "message": what is wrong and what to do}`."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+_LOG = logging.getLogger(__name__)
+
+_NAMES = {400: "bad_request", 401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+def problem(status: int, name: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """An error as the caller sees it. The message holds nothing that the caller sent."""
+    return JSONResponse({"error": name, "message": message}, status, headers)
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    name = _NAMES.get(error.status_code, "refused")
+    return problem(error.status_code, name, error.detail, error.headers)
+
+
+async def _no_database(request: Request, error: Exception) -> Response:
+    # The kind only: PostgreSQL's own words may quote a row.
+    _LOG.error("the database does not answer: %s", type(error).__name__)
+    return problem(503, "unavailable", "The database does not answer. Try again in a moment.", {"Retry-After": "5"})
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    _LOG.error("unexpected %s at %s:%s", type(error).__name__, place.filename, place.lineno)
+    return problem(500, "failed", "Something is wrong here. It has been logged.")
+
+
+HANDLERS: dict[Any, Any] = {
+    HTTPException: _told,
+    asyncpg.PostgresError: _no_database,
+    asyncpg.InterfaceError: _no_database,
+    OSError: _no_database,
+    Exception: _unexpected,
+}
+"""What Starlette asks for an exception. `TimeoutError`, from a pool with no connection free, is an `OSError`."""
