@@ -38,15 +38,26 @@ def plugin() -> SimplePlugin:
 async def connect(overrides: Mapping[str, Any] | None = None) -> Client:
     """Connect as `temporalio.envconfig` says (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, API key, profiles).
 
-    Raises `EngineError` if the server cannot be reached.
+    Raises `EngineError` if the configuration cannot be used or the server cannot be reached.
     """
-    config = {**ClientConfig.load_client_connect_config(), **(overrides or {})}
+    config = {**_configured(), **(overrides or {})}
     try:
         return await Client.connect(**config, plugins=[plugin()])
-    except (RuntimeError, RPCError) as error:
+    except (RuntimeError, ValueError, RPCError) as error:
         raise EngineError(
-            f"Temporal does not answer at {config.get('target_host', 'localhost:7233')}: set TEMPORAL_ADDRESS,"
-            " or run `starter.py up` for a local one"
+            f"Temporal does not answer at {config.get('target_host', 'localhost:7233')}: set TEMPORAL_ADDRESS"
+            " (host:port), or run `starter.py up` for a local one."
+        ) from error
+
+
+def _configured() -> Mapping[str, Any]:
+    try:
+        return ClientConfig.load_client_connect_config()
+    except (RuntimeError, ValueError, OSError) as error:
+        # The first line only: those after it show the file, which may hold a key.
+        what = str(error).partition("\n")[0]
+        raise EngineError(
+            f"Temporal's configuration cannot be used ({what}): correct the TEMPORAL_ variables."
         ) from error
 
 

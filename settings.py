@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     push_gateway_key_id: str | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_KEY_ID")
     push_gateway_secret: SecretStr | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_SECRET")
     inbox_token: SecretStr | None = _from(default=None, validation_alias="SOJOURN_INBOX_TOKEN")
+    web_port: int = _from(default=8480, ge=0, le=65_535, validation_alias="SOJOURN_WEB_PORT")
 
     attribution: Duration = _from(default=timedelta(days=7), validation_alias="SOJOURN_ATTRIBUTION")
     backfill_horizon: Duration = _from(default=timedelta(days=7), validation_alias="SOJOURN_BACKFILL_HORIZON")

@@ -14,7 +14,6 @@ from datetime import timedelta
 
 import click
 import structlog
-from activities.templates import store_templates
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -23,11 +22,12 @@ from activities.contracts import TASK_QUEUE, channel_queue
 from activities.database import open_pool
 from activities.migrations import ensure_migrated
 from activities.registry import Activities
+from activities.templates import store_templates
 from activities.world import World
 from cli.edge import run, run_async
 from engine import connect
 from journeys import JOURNEYS
-from journeys.names import Language
+from journeys.names import Channel, Language
 from journeys.published import Published, published, with_templates
 from journeys.templates import templates
 from logs import set_up_logs
@@ -87,7 +87,7 @@ def workers(
             activities=activities.remote,
             graceful_shutdown_timeout=LONGEST_SEND,
         )
-        for channel in world.channels
+        for channel in Channel
     ]
 
 

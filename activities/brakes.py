@@ -8,7 +8,7 @@ from datetime import datetime
 import asyncpg
 
 from activities.audit import audit
-from activities.database import Connection
+from activities.database import Connection, PoolConnection
 from errors import InputError
 from journeys.names import Channel, JourneyName, TemplateName
 from rules.gates import Brake, BrakeMode
@@ -43,12 +43,12 @@ class BrakeSet:
         return BrakeScope(self.brake.journey, self.brake.template, self.brake.channel)
 
 
-async def active_brakes(connection: Connection) -> tuple[Brake, ...]:
+async def active_brakes(connection: Connection | PoolConnection) -> tuple[Brake, ...]:
     """The brakes that are on, as the gates take them, in the order they were put on."""
     return tuple(each.brake for each in await list_brakes(connection))
 
 
-async def list_brakes(connection: Connection) -> list[BrakeSet]:
+async def list_brakes(connection: Connection | PoolConnection) -> list[BrakeSet]:
     """The brakes that are on, the oldest first."""
     rows = await connection.fetch(
         """

@@ -112,11 +112,12 @@ class ConversionChecked:
 
 @dataclass(frozen=True, slots=True)
 class SendMessageRequest:
-    """One planned touch, for the channel in turn."""
+    """One planned touch, for the channel in turn. `folded` is the last event that had taken effect."""
 
     customer_id: CustomerId
     send: SendMessage
     clock: Clock
+    folded: int
 
 
 @dataclass(frozen=True, slots=True)

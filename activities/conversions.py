@@ -12,7 +12,7 @@ from journeys.names import CustomerId
 _CONVERT = """
 INSERT INTO conversion (customer_id, journey, entry, event_id, occurred_at, step, credited)
 SELECT customer_id, journey, entry, event_id, occurred_at, step,
-       planned_at >= occurred_at - $4::interval AND credit_rank = 1
+       coalesce(planned_at >= occurred_at - $4::interval, false) AND credit_rank = 1
          AND NOT EXISTS (SELECT FROM conversion AS other WHERE other.credited
                            AND other.customer_id = hit.customer_id AND other.event_id = hit.event_id)
 FROM (

@@ -118,7 +118,8 @@ def _waves(updates: Sequence[CustomerUpdate]) -> Iterable[dict[int, CustomerUpda
 
 async def _import_wave(connection: Connection, wave: dict[int, CustomerUpdate], outcome: Imported) -> None:
     new = await _create_and_lock(connection, [update.customer_id for update in wave.values()])
-    refused = await _contradicted(connection, wave)
+    known = {place: update for place, update in wave.items() if update.customer_id not in new}
+    refused = await _contradicted(connection, known)
     outcome.refused |= refused
     updates = [update for place, update in wave.items() if place not in refused]
     changed = {
@@ -133,7 +134,7 @@ async def _import_wave(connection: Connection, wave: dict[int, CustomerUpdate], 
     outcome.changed += len(changed)
 
 
-async def _create_and_lock(connection: Connection, customer_ids: list[CustomerId]) -> list[str]:
+async def _create_and_lock(connection: Connection, customer_ids: list[CustomerId]) -> set[str]:
     """Make rows for those who have none, and lock all in one order; answers for whom rows were made."""
     made = await connection.fetch(
         """
@@ -146,30 +147,31 @@ async def _create_and_lock(connection: Connection, customer_ids: list[CustomerId
         "SELECT FROM customer WHERE customer_id = ANY($1::text[]) ORDER BY customer_id FOR NO KEY UPDATE",
         customer_ids,
     )
-    return [row["customer_id"] for row in made]
+    return {row["customer_id"] for row in made}
 
 
-async def _contradicted(connection: Connection, wave: dict[int, CustomerUpdate]) -> dict[int, str]:
+async def _contradicted(connection: Connection, updates: dict[int, CustomerUpdate]) -> dict[int, str]:
     """The updates that say something else than the books do of the very same time."""
     consents = await connection.fetch(
         """
         SELECT DISTINCT new.place
-        FROM jsonb_to_recordset($1) AS new (place int, customer_id text, message_class text, channel text,
-                                            given boolean, source text, text_version text, at timestamptz)
+        FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::text[], $7::text[],
+                    $8::timestamptz[])
+             AS new (place, customer_id, message_class, channel, given, source, text_version, at)
         JOIN consent AS old USING (customer_id, message_class, channel, at)
         WHERE (new.given, new.source, new.text_version) <> (old.given, old.source, old.text_version)
         """,
-        [{"place": place, **row} for place, update in wave.items() for row in _consent_rows(update)],
+        *_columns([(place, *row) for place, update in updates.items() for row in _consent_rows(update)], 8),
     )
     opt_outs = await connection.fetch(
         """
         SELECT DISTINCT new.place
-        FROM jsonb_to_recordset($1) AS new (place int, customer_id text, scope text, active boolean,
-                                            source text, at timestamptz)
+        FROM unnest($1::int[], $2::text[], $3::text[], $4::bool[], $5::text[], $6::timestamptz[])
+             AS new (place, customer_id, scope, active, source, at)
         JOIN opt_out AS old USING (customer_id, scope, at)
         WHERE (new.active, new.source) <> (old.active, old.source)
         """,
-        [{"place": place, **row} for place, update in wave.items() for row in _opt_out_rows(update)],
+        *_columns([(place, *row) for place, update in updates.items() for row in _opt_out_rows(update)], 6),
     )
     said = "is on record with other content at the same time: give the change its own time"
     return {row["place"]: f"an opt-out {said}" for row in opt_outs} | {
@@ -200,16 +202,12 @@ async def _write_reachability(connection: Connection, updates: Iterable[Customer
         """
         INSERT INTO reachability (customer_id, channel, reachable, at)
         SELECT customer_id, channel, reachable, now()
-        FROM jsonb_to_recordset($1) AS new (customer_id text, channel text, reachable boolean)
+        FROM unnest($1::text[], $2::text[], $3::bool[]) AS new (customer_id, channel, reachable)
         ON CONFLICT (customer_id, channel) DO UPDATE SET reachable = excluded.reachable, at = excluded.at
         WHERE reachability.reachable <> excluded.reachable
         RETURNING customer_id
         """,
-        [
-            {"customer_id": update.customer_id, "channel": channel, "reachable": reachable}
-            for update in updates
-            for channel, reachable in update.reachable.items()
-        ],
+        *_columns([(update.customer_id, *each) for update in updates for each in update.reachable.items()], 3),
     )
     return [row["customer_id"] for row in rows]
 
@@ -218,13 +216,11 @@ async def _write_consents(connection: Connection, updates: Iterable[CustomerUpda
     rows = await connection.fetch(
         """
         INSERT INTO consent (customer_id, message_class, channel, given, source, text_version, at)
-        SELECT customer_id, message_class, channel, given, source, text_version, at
-        FROM jsonb_to_recordset($1) AS new (customer_id text, message_class text, channel text, given boolean,
-                                            source text, text_version text, at timestamptz)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bool[], $5::text[], $6::text[], $7::timestamptz[])
         ON CONFLICT DO NOTHING
         RETURNING customer_id
         """,
-        [row for update in updates for row in _consent_rows(update)],
+        *_columns([row for update in updates for row in _consent_rows(update)], 7),
     )
     return [row["customer_id"] for row in rows]
 
@@ -233,12 +229,11 @@ async def _write_opt_outs(connection: Connection, updates: Iterable[CustomerUpda
     rows = await connection.fetch(
         """
         INSERT INTO opt_out (customer_id, scope, active, source, at)
-        SELECT customer_id, scope, active, source, at
-        FROM jsonb_to_recordset($1) AS new (customer_id text, scope text, active boolean, source text, at timestamptz)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::bool[], $4::text[], $5::timestamptz[])
         ON CONFLICT DO NOTHING
         RETURNING customer_id
         """,
-        [row for update in updates for row in _opt_out_rows(update)],
+        *_columns([row for update in updates for row in _opt_out_rows(update)], 5),
     )
     return [row["customer_id"] for row in rows]
 
@@ -259,9 +254,17 @@ def _profile_row(update: CustomerUpdate) -> dict[str, Any]:
     }
 
 
-def _consent_rows(update: CustomerUpdate) -> list[dict[str, Any]]:
-    return [{"customer_id": update.customer_id, **dict(consent)} for consent in update.consents]
+def _consent_rows(update: CustomerUpdate) -> list[tuple[object, ...]]:
+    return [
+        (update.customer_id, each.message_class, each.channel, each.given, each.source, each.text_version, each.at)
+        for each in update.consents
+    ]
 
 
-def _opt_out_rows(update: CustomerUpdate) -> list[dict[str, Any]]:
-    return [{"customer_id": update.customer_id, **dict(opt_out)} for opt_out in update.opt_outs]
+def _opt_out_rows(update: CustomerUpdate) -> list[tuple[object, ...]]:
+    return [(update.customer_id, each.scope, each.active, each.source, each.at) for each in update.opt_outs]
+
+
+def _columns(rows: list[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Rows as the arrays that `unnest` takes."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[]] * width

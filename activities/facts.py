@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from activities.database import Connection
 from activities.imported import Imported
-from activities.moments import Moment
+from activities.moments import Moment, TimeContext
 from journeys.events import EVENTS
 from journeys.names import CustomerId, EventId
 from rules.customer_id import check_customer_id
@@ -35,6 +35,18 @@ class FactRow(BaseModel):
     occurred_at: Moment
     fact_id: Annotated[EventId, Field(pattern=r"^[\x21-\x7e]{1,128}$")] | None = None
     data: Mapping[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], context: TimeContext | None = None) -> FactRow:
+        """A row of a file: columns that are no field of ours are the event's data, empty cells are none.
+
+        Raises `ValidationError` if it does not fit, and `InputError` for a bad customer id.
+        """
+        row = {name: value for name, value in values.items() if value not in (None, "")}
+        fields = {name: row.pop(name) for name in cls.model_fields if name in row}
+        if isinstance(data := fields.get("data", {}), Mapping):
+            fields["data"] = {**row, **data}
+        return cls.model_validate(fields, context=context)
 
 
 @dataclass(frozen=True, slots=True)

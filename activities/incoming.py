@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from activities.contracts import RECORD_EVENT, Delivery
 from journeys.events import EVENTS
@@ -17,6 +19,7 @@ from journeys.names import EventId
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 CONTENT_KEPT = 8_192
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class Envelope(BaseModel):
@@ -55,8 +58,24 @@ def read(delivery: Delivery, is_ahead: Callable[[datetime], bool]) -> Incoming |
     try:
         return _read(delivery, is_ahead)
     except _Unfit as unfit:
-        content = _content(delivery)
-        return Rejected(str(unfit), content[:CONTENT_KEPT], hashlib.sha256(content.encode()).hexdigest())
+        return unfit_delivery(delivery, str(unfit))
+
+
+def unfit_delivery(delivery: Delivery, reason: str) -> Rejected:
+    """A delivery that does not fit, for quarantine: the same content has the same digest, whatever the reason."""
+    content = _content(delivery)
+    return Rejected(reason, content[:CONTENT_KEPT], hashlib.sha256(content.encode()).hexdigest())
+
+
+def conflicting(event: Incoming) -> Rejected:
+    """An event whose id was seen before with different content, for quarantine."""
+    content = f"{event.name} at {event.at.isoformat()}"
+    whole = f"{event.event_id} {content} {sorted(event.data.items())!r}"
+    return Rejected(
+        f"event id {event.event_id!r} was seen before with different content: send a new event under a new id",
+        content,
+        hashlib.sha256(whole.encode(errors="backslashreplace")).hexdigest(),
+    )
 
 
 class _Unfit(Exception):
@@ -77,6 +96,8 @@ def _read(delivery: Delivery, is_ahead: Callable[[datetime], bool]) -> Incoming:
         data = event.data.model_validate(envelope.data)
     except ValidationError as error:
         raise _Unfit(f"data does not fit {envelope.name}: {_problems(error)}") from error
+    if not _storable(envelope.data):
+        raise _Unfit("data has characters that are no text (NUL, half a surrogate pair): send UTF-8 without them")
     held_until = data.held_until(envelope.occurred_at)
     return Incoming(EventId(envelope.event_id), envelope.name, envelope.occurred_at, envelope.data, held_until)
 
@@ -88,9 +109,13 @@ def _only_argument(delivery: Delivery) -> object:
     if encoding != "json/plain":
         raise _Unfit(f"the argument is {encoding[:64] or 'not encoded'}: send JSON (encoding json/plain)")
     try:
-        return json.loads(content.encode("latin-1").decode("utf-8"))
+        return json.loads(content.encode("latin-1").decode("utf-8"), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise _Unfit("the argument is not valid JSON: check quoting and encoding (UTF-8)") from error
+
+
+def _no_number(constant: str) -> object:
+    raise ValueError(f"{constant} is not a number")
 
 
 def _envelope(value: object) -> Envelope:
@@ -102,6 +127,14 @@ def _envelope(value: object) -> Envelope:
         return Envelope.model_validate(value)
     except ValidationError as error:
         raise _Unfit(_problems(error)) from error
+
+
+def _storable(data: dict[str, Any]) -> bool:
+    """Whether PostgreSQL takes it: what JSON can say and a database cannot keep must not come near a transaction."""
+    try:
+        return not _NUL.search(to_json(data))
+    except PydanticSerializationError:
+        return False
 
 
 def _problems(error: ValidationError) -> str:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from activities.contracts import RecordedBatch, RecordEventsRequest
 from activities.conversions import convert
 from activities.database import PoolConnection
-from activities.incoming import EARLIEST, Incoming, Rejected, read
+from activities.incoming import EARLIEST, Incoming, Rejected, conflicting, read
 from activities.rejections import reject
 from activities.world import World
 from errors import InputError
@@ -160,15 +160,7 @@ async def _conflicts(
         list(by_id),
     )
     stored = {row["event_id"]: (row["name"], row["occurred_at"], row["data"]) for row in rows}
-    return [
-        Rejected(
-            f"event id {event.event_id!r} was seen before with different content: send a new event under a new id",
-            f"{event.name} at {event.at.isoformat()}",
-            f"{event.event_id} {event.name} {event.at.isoformat()} {sorted(event.data.items())!r}",
-        )
-        for event in incoming
-        if stored[event.event_id] != (event.name, event.at, event.data)
-    ]
+    return [conflicting(event) for event in incoming if stored[event.event_id] != (event.name, event.at, event.data)]
 
 
 async def _opt_out(connection: PoolConnection, customer_id: CustomerId, incoming: Iterable[Incoming]) -> None:

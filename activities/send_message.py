@@ -6,26 +6,41 @@ changed since (`customer.version`), the outcome is settled. What was claimed is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
 import asyncpg
 from pydantic import TypeAdapter
 
-from activities.channels import Accepted, ChannelAdapter, Delivery, Message, Refused, Unknown
+from activities.channels import Accepted, ChannelAdapter, Message, Refused, Unknown
 from activities.contracts import SendMessageRequest, SendMessageResult
 from activities.rendering import render
 from activities.world import World
-from errors import DatabaseError
+from errors import DatabaseError, TemplateError
 from journeys.names import Channel, CustomerId, Language, MessageClass
-from journeys.templates import Template
+from journeys.templates import Template, Text
 from rules.clock import Clock
 from rules.effects import SendMessage
-from rules.gates import Answer, Brake, BrakeMode, Facts, HeldUntil, Judgement, NextChannel, Touch, TouchSettled, judge
+from rules.gates import (
+    Answer,
+    Brake,
+    BrakeMode,
+    Facts,
+    HeldUntil,
+    Judgement,
+    NextChannel,
+    Touch,
+    TouchSettled,
+    TryLater,
+    judge,
+)
 from rules.touches import planned_send, planned_touch, template_of, touch_key
 
 CLAIM_ATTEMPTS = 100
+ASK_AGAIN_AFTER = timedelta(seconds=30)
+ASK_AGAIN_FOR = timedelta(hours=24)
+"""How long a provider that does not answer is asked again, in real time; then the touch is in doubt."""
 
 _FACTS: TypeAdapter[Facts] = TypeAdapter(Facts)
 _JUDGEMENT: TypeAdapter[Judgement] = TypeAdapter(Judgement)
@@ -38,6 +53,7 @@ class _Planned:
     customer_id: CustomerId
     send: SendMessage
     clock: Clock
+    folded: int
     touch: Touch
     template: Template
 
@@ -53,6 +69,10 @@ class _Planned:
     @property
     def key(self) -> str:
         return touch_key(self.customer_id, self.send)
+
+    def late_by(self) -> timedelta:
+        """How late the touch is, in real time."""
+        return max(datetime.now(UTC) - self.clock.real(self.send.due), timedelta(0))
 
     def settled(self, outcome: str, reason: str = "") -> TouchSettled:
         """The answer for a settled record."""
@@ -85,6 +105,7 @@ async def send_message(world: World, request: SendMessageRequest) -> SendMessage
         request.customer_id,
         send,
         world.clock(request.clock),
+        request.folded,
         planned_touch(send.definition, send.step, send.channel),
         template_of(send.definition, send.step),
     )
@@ -111,27 +132,39 @@ async def _act_on(world: World, planned: _Planned, known: _Known, judgement: Jud
             written = await _claim(world, planned, known, judgement, "withheld")
             return planned.settled("withheld", judgement.reason) if written else None
         case "send":
-            if not await _claim(world, planned, known, judgement, "claimed"):
-                return None
-            delivery = await _deliver(world.channels[planned.channel], planned, known.language)
-            return await _settle(world, planned, delivery)
+            return await _send(world, planned, known, judgement)
         case _:
             assert_never(judgement.decision)
 
 
-async def _decided_before(world: World, planned: _Planned, record: tuple[str, str, Channel, Language]) -> TouchSettled:
+async def _send(world: World, planned: _Planned, known: _Known, judgement: Judgement) -> Answer | None:
+    """Claim, then deliver. A text that cannot be filled in fails for good, before anything is claimed."""
+    try:
+        text = render(planned.template, known.language, planned.channel, {})
+    except TemplateError:
+        faulty = replace(judgement, reason="template_error")
+        written = await _claim(world, planned, known, faulty, "failed")
+        return planned.settled("failed", "template_error") if written else None
+    if not await _claim(world, planned, known, judgement, "claimed"):
+        return None
+    return await _deliver(world, world.channels[planned.channel], planned, text)
+
+
+async def _decided_before(
+    world: World, planned: _Planned, record: tuple[str, str, Channel, Language]
+) -> TouchSettled | TryLater:
     """A settled record stands. An open claim means that an answer was lost: ask again if the channel de-duplicates."""
     outcome, reason, channel, language = record
     if outcome != "claimed":
         return planned.settled(outcome, reason)
-    adapter = world.channels[channel]
-    if not adapter.deduplicates:
-        return await _settle(world, planned, Unknown("answer_lost"))
-    return await _settle(world, planned, await _deliver(adapter, planned, language))
+    adapter = world.channels.get(channel)
+    if adapter is None or not adapter.deduplicates:
+        return await _settle(world, planned, "in_doubt", "answer_lost")
+    return await _deliver(world, adapter, planned, render(planned.template, language, channel, {}))
 
 
-async def _deliver(adapter: ChannelAdapter, planned: _Planned, language: Language) -> Delivery:
-    text = render(planned.template, language, adapter.channel, {})
+async def _deliver(world: World, adapter: ChannelAdapter, planned: _Planned, text: Text) -> TouchSettled | TryLater:
+    """Hand a claimed touch to the provider and settle it, unless nobody knows yet what became of it."""
     message = Message(
         customer_id=planned.customer_id,
         key=planned.key,
@@ -141,21 +174,28 @@ async def _deliver(adapter: ChannelAdapter, planned: _Planned, language: Languag
         body=text.body,
     )
     delivery = await adapter.deliver(message)
-    if isinstance(delivery, Unknown) and adapter.deduplicates:
-        delivery = await adapter.deliver(message)
-    return delivery
-
-
-async def _settle(world: World, planned: _Planned, delivery: Delivery) -> TouchSettled:
     match delivery:
         case Accepted():
-            outcome, reason = "sent", ""
+            return await _settle(world, planned, "sent", "")
         case Refused():
-            outcome, reason = "failed", delivery.reason
+            return await _settle(world, planned, "failed", delivery.reason)
+        case Unknown() if adapter.deduplicates and planned.late_by() < ASK_AGAIN_FOR:
+            return _try_later(planned, delivery)
         case Unknown():
-            outcome, reason = "in_doubt", delivery.reason
+            return await _settle(world, planned, "in_doubt", delivery.reason)
         case _:
             assert_never(delivery)
+
+
+def _try_later(planned: _Planned, delivery: Unknown) -> TryLater:
+    """Ask again with the same key, at growing distances: about as long as it has been late already."""
+    send = planned.send
+    pause = max(delivery.pause, ASK_AGAIN_AFTER, min(planned.late_by(), timedelta(hours=1)))
+    at = planned.clock.business(datetime.now(UTC) + pause)
+    return TryLater(send.journey, send.entry, send.step, at, delivery.reason)
+
+
+async def _settle(world: World, planned: _Planned, outcome: str, reason: str) -> TouchSettled:
     await world.pool.execute(
         """
         UPDATE touch SET outcome = $6, reason = $7, settled_at = now()
@@ -180,7 +220,7 @@ async def _claim(world: World, planned: _Planned, known: _Known, judgement: Judg
                            message_class, channel, language, approval, planned_at, judged_at, outcome, reason,
                            facts, verdicts, settled_at)
         SELECT customer_id, $2, $3, $4, $5, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-               CASE WHEN $16 = 'withheld' THEN now() END
+               CASE WHEN $16 <> 'claimed' THEN now() END
         FROM unchanged
         ON CONFLICT DO NOTHING
         RETURNING true
@@ -208,6 +248,7 @@ async def _read_facts(world: World, planned: _Planned) -> _Known:
     """Everything the gates look at, in one statement, so that it is of one moment."""
     # With a simulated clock the touch is judged as of its due time: what happened after is not known yet.
     as_of = planned.send.asked_for if planned.clock.simulated else None
+    folded = planned.folded if planned.clock.simulated else None
     overtaken_by = planned_send(planned.send.definition, planned.send.step).overtaken_by
     row = await world.pool.fetchrow(
         """
@@ -217,12 +258,12 @@ async def _read_facts(world: World, planned: _Planned) -> _Known:
           coalesce(
             (SELECT event.name FROM customer_event AS event
               WHERE event.customer_id = $1 AND event.name = ANY(run.exit_events || run.goal_event)
-                AND event.occurred_at >= run.entered_at AND ($6::timestamptz IS NULL OR event.occurred_at <= $6)
+                AND event.occurred_at >= run.entered_at AND event.sequence <= coalesce($8, event.sequence)
               ORDER BY event.sequence LIMIT 1),
-            CASE WHEN run.ended_at <= coalesce($6, 'infinity') THEN run.outcome END) AS run_over,
+            CASE WHEN run.ended_at <= coalesce($6::timestamptz, 'infinity') THEN run.outcome END) AS run_over,
           (SELECT event.name FROM customer_event AS event
             WHERE event.customer_id = $1 AND event.name = ANY($7::text[])
-              AND event.occurred_at >= run.entered_at AND ($6::timestamptz IS NULL OR event.occurred_at <= $6)
+              AND event.occurred_at >= run.entered_at AND event.sequence <= coalesce($8, event.sequence)
             ORDER BY event.sequence LIMIT 1) AS overtaken_by,
           ARRAY(SELECT scope FROM (SELECT DISTINCT ON (scope) scope, active FROM opt_out
                   WHERE customer_id = $1 AND ($6::timestamptz IS NULL OR at <= $6)
@@ -240,42 +281,42 @@ async def _read_facts(world: World, planned: _Planned) -> _Known:
         *planned.identity,
         as_of,
         [str(event) for event in overtaken_by],
+        folded,
     )
     if row is None:
         raise DatabaseError(
             f"journey_run has no row for {planned.send.journey} entry {planned.send.entry} of customer"
             f" {planned.customer_id}: the database is not the one this life was recorded in"
         )
-    return _known(row, planned)
+    return _known(row, planned, set(Channel) - set(world.channels))
 
 
-def _known(row: asyncpg.Record, planned: _Planned) -> _Known:
-    judged_at, late_by = _time_of_judgement(planned)
+def _known(row: asyncpg.Record, planned: _Planned, not_configured: set[Channel]) -> _Known:
+    """The row as facts; a channel that this deployment does not have reaches nobody."""
     record = row["record"]
     return _Known(
         version=row["version"],
         language=Language(row["language"]),
         facts=Facts(
-            judged_at=judged_at,
-            late_by=late_by,
+            judged_at=_time_of_judgement(planned),
+            late_by=planned.late_by(),
             run_over=row["run_over"] or "",
             overtaken_by=row["overtaken_by"] or "",
             opted_out=tuple(row["opted_out"]),
             consents=tuple((MessageClass(one), Channel(other)) for one, other in row["consents"]),
-            unreachable=tuple(map(Channel, row["unreachable"])),
+            unreachable=tuple(sorted({*map(Channel, row["unreachable"]), *not_configured})),
             brakes=tuple(map(_brake, row["brakes"] or ())),
         ),
         record=record and (record[0], record[1], Channel(record[2]), Language(record[3])),
     )
 
 
-def _time_of_judgement(planned: _Planned) -> tuple[datetime, timedelta]:
-    """Business time the gates go by, and how late the touch is in real time (gates.md, "Time of judgement")."""
-    clock, send = planned.clock, planned.send
+def _time_of_judgement(planned: _Planned) -> datetime:
+    """The business time that the gates go by (gates.md, "Time of judgement")."""
+    clock, asked_for = planned.clock, planned.send.asked_for
     real_now = datetime.now(UTC)
-    late_by = max(real_now - clock.real(send.due), timedelta(0))
-    on_time = real_now - clock.real(send.asked_for) <= clock.grace
-    return (send.asked_for if clock.simulated or on_time else clock.business(real_now)), late_by
+    on_time = real_now - clock.real(asked_for) <= clock.grace
+    return asked_for if clock.simulated or on_time else clock.business(real_now)
 
 
 def _brake(row: dict[str, Any]) -> Brake:

@@ -9,18 +9,15 @@ import asyncpg
 
 from activities.database import Connection, connect
 from activities.migrations import ensure_migrated
+from cli.servers import local_stack
 from errors import DatabaseError
 from settings import Settings
 
 
 def database_url(settings: Settings) -> str:
     """DATABASE_URL, or else the stack that `starter.py up` keeps running here. SettingsError if there is neither."""
-    if settings.database_url is None:
-        from embedded import running_stack
-
-        if (stack := running_stack(settings.state_folder)) is not None:
-            return stack.database_url
-    return settings.require_database_url()
+    stack = local_stack(settings)
+    return stack.database_url if stack else settings.require_database_url()
 
 
 @asynccontextmanager

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 from pydantic import ValidationError
@@ -25,7 +25,6 @@ from errors import InputError
 from settings import Settings, load_settings
 
 BATCH = 1_000
-_FACT_FIELDS = ("customer_id", "name", "occurred_at", "fact_id")
 
 Value = TypeVar("Value")
 FieldName = Callable[[Sequence[int | str]], str]
@@ -101,7 +100,7 @@ async def load_facts(settings: Settings, file: Path, rejects: Rejects) -> Loaded
     with open_table(file, needed=("customer_id", "name", "occurred_at")) as table:
 
         def read(row: Row) -> Fact:
-            return fact_of(FactRow.model_validate(_fact_fields(row.values), context=context))
+            return fact_of(FactRow.of(row.values, context))
 
         async with open_database(settings) as connection:
             return await _load(table, rejects, read, partial(import_facts, connection), _path)
@@ -147,16 +146,6 @@ def _batches(
             batch = []
     if batch:
         yield batch
-
-
-def _fact_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of the row itself; further columns are the event's data, empty cells are none."""
-    row = {name: value for name, value in values.items() if value not in (None, "")}
-    data = row.pop("data", {})
-    fields = {name: row.pop(name) for name in _FACT_FIELDS if name in row}
-    if not isinstance(data, dict):
-        raise InputError("data is not a JSON object: in a CSV, give each field of the event a column of its own")
-    return {**fields, "data": {**row, **data}}
 
 
 def _problems(error: ValidationError, field_name: FieldName) -> str:

@@ -123,14 +123,19 @@ async def _read_card(customer_id: CustomerId) -> Card:
 async def _read_story(customer_id: CustomerId) -> Story:
     async with open_database(load_settings()) as connection:
         await _profile(connection, customer_id)
-        return Story(
-            customer_id=customer_id,
-            entries=await read_entries(connection, customer_id),
-            runs=await read_runs(connection, customer_id),
-            touches=await read_touches(connection, customer_id),
-            points=await read_points(connection, customer_id),
-            conversions=await read_conversions(connection, customer_id),
-        )
+        return await read_story(connection, customer_id)
+
+
+async def read_story(connection: Connection, customer_id: CustomerId) -> Story:
+    """Everything that was decided about a customer; nothing for one who is not known."""
+    return Story(
+        customer_id=customer_id,
+        entries=await read_entries(connection, customer_id),
+        runs=await read_runs(connection, customer_id),
+        touches=await read_touches(connection, customer_id),
+        points=await read_points(connection, customer_id),
+        conversions=await read_conversions(connection, customer_id),
+    )
 
 
 async def _read_rejected() -> list[RejectedLine]:
@@ -165,7 +170,7 @@ def _show_card(card: Card, zone: ZoneInfo) -> None:
 
 def _show_story(story: Story, zone: ZoneInfo) -> None:
     """One table in the order in which things happened."""
-    lines = sorted(_happenings(story), key=lambda line: line[0])
+    lines = sorted(happenings(story), key=lambda line: line[0])
     _table(f"What happened to {story.customer_id}", ("when", "what", "where", "why"), lines, zone)
     sent = sum(touch.outcome == "sent" for touch in story.touches)
     click.echo(f"{len(story.touches)} touches planned, {sent} of them sent.")
@@ -174,7 +179,8 @@ def _show_story(story: Story, zone: ZoneInfo) -> None:
 Line = tuple[datetime, str, str, str]
 
 
-def _happenings(story: Story) -> Iterator[Line]:
+def happenings(story: Story) -> Iterator[Line]:
+    """A story as lines (when, what, where, why), kind by kind."""
     yield from map(_entry, story.entries)
     yield from map(_touch, story.touches)
     for row in story.points:

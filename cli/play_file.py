@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
+from activities.incoming import EARLIEST
 from activities.moments import Moment
 from cli.tabular import Reject, Row, open_table
 from errors import InputError
@@ -77,13 +78,13 @@ class Life(NamedTuple):
 class PlayFile:
     """A file by customers, in the order of their ids, and the rows that could not be taken so far.
 
-    `last` is the time of the last event in the file, also when only some customers are taken.
+    `last` is the latest time in the file, also when only some customers are taken.
     """
 
     options: PlayOptions
     rows: Mapping[CustomerId, Sequence[FileRow]]
     rejects: Sequence[Reject]
-    last: datetime | None
+    last: datetime
 
     @property
     def row_count(self) -> int:
@@ -97,7 +98,7 @@ class Lives:
 
     lives: Sequence[Life]
     rejects: Sequence[Reject]
-    last: datetime | None
+    last: datetime
 
 
 def event_named(name: str) -> EventType:
@@ -132,10 +133,20 @@ def read_play_file(file: Path, options: PlayOptions) -> PlayFile:
     """Read a file and sort it by customers. Raises `InputError` if it is no such file."""
     rows: dict[CustomerId, list[FileRow]] = {}
     rejects: list[Reject] = []
-    last: datetime | None = None
-    for customer_id, row in _rows(file, options.zone, rejects):
-        rows.setdefault(customer_id, []).append(row)
-        last = row.at if last is None or row.at > last else last
+    last = EARLIEST
+    moment = lru_cache(maxsize=1 << 16)(partial(_moment, zone=options.zone))
+    for row in _rows(file, rejects):
+        try:
+            name, occurred_at, on = _keys(row)
+            at = moment(occurred_at, on)
+            if name not in rows:
+                rows[check_customer_id(name)] = []
+            rows[name].append(FileRow(at, row))
+        except InputError as error:
+            rejects.append(Reject(row.line, row.text, str(error)))
+            continue
+        if at > last:
+            last = at
     return PlayFile(options, {name: rows[name] for name in _sample(sorted(rows), options.customers)}, rejects, last)
 
 
@@ -158,28 +169,24 @@ def _data(row: Row) -> dict[str, Any]:
     return {name: value for name, value in row.values.items() if value not in _NOTHING and name not in _KEYS}
 
 
-def _rows(file: Path, zone: ZoneInfo, rejects: list[Reject]) -> Iterator[tuple[CustomerId, FileRow]]:
-    known = lru_cache(maxsize=None)(check_customer_id)
-    moment = lru_cache(maxsize=1 << 16)(partial(_moment, zone=zone))
+def _rows(file: Path, rejects: list[Reject]) -> Iterator[Row]:
     with open_table(file, needed=("customer_id",)) as table:
         if table.columns and not {"occurred_at", "date"}.intersection(table.columns):
             raise InputError(f"{file} has neither a column 'occurred_at' nor a column 'date': add one")
         for row in table:
             if isinstance(row, Reject):
                 rejects.append(row)
-                continue
-            try:
-                at = moment(_text(row, "occurred_at"), _text(row, "date"))
-                yield known(_text(row, "customer_id")), FileRow(at, row)
-            except InputError as error:
-                rejects.append(Reject(row.line, row.text, str(error)))
+            else:
+                yield row
 
 
-def _text(row: Row, key: str) -> str:
-    value = row.values.get(key, "")
-    if not isinstance(value, str):
-        raise InputError(f"{key} is not text: write it in quotes")
-    return value
+def _keys(row: Row) -> tuple[CustomerId, str, str]:
+    """Who, and when: a time or a date. The customer id has yet to be checked."""
+    values = row.values
+    name, occurred_at, on = values["customer_id"], values.get("occurred_at") or "", values.get("date") or ""
+    if isinstance(name, str) and isinstance(occurred_at, str) and isinstance(on, str):
+        return CustomerId(name), occurred_at, on
+    raise InputError(f"{', '.join(_KEYS)} are text: write them in quotes")
 
 
 def _moment(occurred_at: str, on: str, zone: ZoneInfo) -> datetime:

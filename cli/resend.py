@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import Any
 
 from activities.reading import RejectedLine, mark_resent, read_one_rejected
 from cli.database import open_database
@@ -19,12 +18,6 @@ _MASKED = re.compile(r"\w{2}…\w{2}")
 _OTHERWISE = "send the event with `starter.py event CUSTOMER NAME --data … --at … --id …`"
 
 
-class SendEvent(Protocol):
-    """Send one event in the shape of the public contract; answers in a sentence what became of it."""
-
-    async def __call__(self, settings: Settings, customer_id: CustomerId, event: Mapping[str, Any]) -> str: ...
-
-
 async def send_again(settings: Settings, rejected_id: int, data: str | None) -> str:
     """Send a rejected event again, with other data if given; answers what became of it.
 
@@ -35,7 +28,7 @@ async def send_again(settings: Settings, rejected_id: int, data: str | None) -> 
             raise InputError(f"nothing rejected has the id {rejected_id}: `starter.py rejected` lists the ids")
         customer_id = check_customer_id(line.customer_id)
         event = corrected(line, _object(data) if data is not None else None)
-        said = await _sender()(settings, customer_id, event)
+        said = await _send(settings, customer_id, event)
         await mark_resent(connection, rejected_id)
         return said
 
@@ -73,5 +66,11 @@ def _object(data: str) -> dict[str, Any]:
     return value
 
 
-def _sender() -> SendEvent:
-    return cast(SendEvent, import_module("cli.events").send_event)
+async def _send(settings: Settings, customer_id: CustomerId, event: Mapping[str, Any]) -> str:
+    """Send one event in the shape of the public contract; answers in a sentence what became of it."""
+    from cli.sending import checked, deliver
+    from cli.servers import connect_temporal
+
+    outgoing = checked(customer_id, event, settings.future_tolerance)
+    await deliver(await connect_temporal(settings), outgoing)
+    return f"{event['name']} was sent to {customer_id}: `starter.py customer {customer_id}` shows where they stand."

@@ -64,7 +64,12 @@ class Table:
         self._allowed = allowed
         self.columns: tuple[str, ...] = ()
         """The header of a CSV; nothing for JSON Lines."""
-        self._rows = self._open()
+        self._lines = _Lines(file, raw)
+        try:
+            self._rows = self._open()
+        except InputError:
+            self._lines.close()
+            raise
 
     @property
     def position(self) -> int:
@@ -78,7 +83,7 @@ class Table:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._raw.close()
+        self._lines.close()
 
     def _open(self) -> Iterator[Row | Reject]:
         """Find out what the file is; the header is read at once, so that a wrong file is refused before any row."""
@@ -89,7 +94,7 @@ class Table:
         first = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
         if first == b"[":
             raise InputError(f"{self.file} is one JSON array: write one object a line (JSON Lines)")
-        lines = _Lines(self.file, self._raw)
+        lines = self._lines
         if first == b"{" or (first and _ENDINGS.get(self.file.suffix.lower()) == "json"):
             return _json_rows(lines, self._needed)
         header, separator = _header(lines)
@@ -108,11 +113,7 @@ def open_table(file: Path, *, needed: Collection[str], allowed: Collection[str] 
         raw = file.open("rb")
     except OSError as error:
         raise InputError(f"{file} cannot be read ({error.strerror}): correct the name, or its permissions") from error
-    try:
-        return Table(file, raw, needed, allowed)
-    except InputError:
-        raw.close()
-        raise
+    return Table(file, raw, needed, allowed)
 
 
 class _Lines:
@@ -139,6 +140,10 @@ class _Lines:
             raise InputError(f"{self._file}: line {self.read} is longer than a million characters: is it CSV or JSON?")
         self.taken.append(line)
         return line
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
 
     def put_back(self) -> str:
         """Put back all lines of the row but its first, which is answered."""

@@ -22,7 +22,7 @@ from errors import StackError
 LOOPBACK = "127.0.0.1"
 Model = TypeVar("Model", bound=BaseModel)
 
-USUAL_PORTS = {"temporal": 7233, "temporal-ui": 8233, "temporal-http": 7243, "postgres": 5433}
+USUAL_PORTS = {"temporal": 7233, "temporal-ui": 8233, "temporal-http": 7243, "postgres": 5433, "web": 8480}
 _LOCK_PATIENCE = timedelta(seconds=0.5)
 _LEFTOVER_PATIENCE = timedelta(seconds=5)
 _START_TOLERANCE_SECONDS = 2.0

@@ -20,7 +20,8 @@ _MADE_BY_MACHINE = re.compile(
 """A UUID or a digest: one in a thousand holds eleven digits in a row by chance."""
 
 _GAP = r"[._\- ]*"
-_PHONE = re.compile(rf"(?<!\d)(?=((?:(?:00)?86{_GAP})?1{_GAP}[3-9](?:{_GAP}\d){{9}})(?!\d))", re.ASCII)
+_COUNTRY = rf"(?:(?:0{_GAP}0{_GAP})?8{_GAP}6{_GAP})?"
+_PHONE = re.compile(rf"(?<!\d)(?=({_COUNTRY}1{_GAP}[3-9](?:{_GAP}\d){{9}})(?!\d))", re.ASCII)
 _IDENTITY = re.compile(rf"(?<!\d)(?=(\d(?:{_GAP}\d){{16}}{_GAP}[\dXx])(?!\d))", re.ASCII)
 _OLD_IDENTITY = re.compile(rf"(?<!\d)(?=(\d(?:{_GAP}\d){{14}})(?!\d))", re.ASCII)
 _PROVINCE = re.compile(r"1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]|91")

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from journeys.names import ContentHash, EventId, JourneyName, Stage, StepId
+from rules.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RecordedEvent:
     """An event as the fold needs it: what the store and the catalogue say of it.
 
@@ -24,7 +25,7 @@ class RecordedEvent:
     held_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StageChanged:
     """The customer came into a stage, dated at the due time of what caused it."""
 
@@ -34,7 +35,7 @@ class StageChanged:
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EntryOffered:
     """Something happened that journeys may start on: an event by its name and id, or a stage change."""
 
@@ -45,7 +46,7 @@ class EntryOffered:
     to_stage: Stage | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RunEnded:
     """A run ended, with an outcome of the engine (completed, goal, goal_late, expired, exit: …) or its own."""
 
@@ -55,7 +56,7 @@ class RunEnded:
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PointsAwarded:
     """Points credited by a step; one row for each (journey, entry, step, occurrence)."""
 
@@ -68,7 +69,7 @@ class PointsAwarded:
     occurrence: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SendMessage:
     """A planned touch that wants to go out on one of its channels.
 
@@ -85,7 +86,7 @@ class SendMessage:
     occurrence: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CheckConversion:
     """Did the event happen after all? Asked of the books before `otherwise` is taken."""
 

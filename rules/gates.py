@@ -138,7 +138,19 @@ class NextChannel:
     kind: Literal["next_channel"] = "next_channel"
 
 
-Answer = TouchSettled | HeldUntil | NextChannel
+@dataclass(frozen=True, slots=True)
+class TryLater:
+    """The provider did not answer; ask it again at a business time. Later waits do not shift."""
+
+    journey: JourneyName
+    entry: int
+    step: StepId
+    at: datetime
+    reason: str
+    kind: Literal["try_later"] = "try_later"
+
+
+Answer = TouchSettled | HeldUntil | NextChannel | TryLater
 
 
 def judge(touch: Touch, facts: Facts, key: str) -> Judgement:

@@ -17,7 +17,7 @@ from rules import lifecycle, walk
 from rules.definitions import definition
 from rules.effects import CheckConversion, Effects, EntryOffered, RecordedEvent, StageChanged
 from rules.entry import EntryDecided, open_run
-from rules.gates import Answer, HeldUntil, NextChannel, TouchSettled
+from rules.gates import Answer, HeldUntil, NextChannel, TouchSettled, TryLater
 from rules.state import TOUCHES_SHOWN, CustomerState, Phase, Run, TouchNote
 
 
@@ -117,10 +117,12 @@ def take_answer(state: CustomerState, answer: Answer) -> Effects:
                 walk.proceed(state, run, effects)
         case HeldUntil() if run is not None:
             run.phase, run.deadline, run.held_until = Phase.HELD, answer.until, answer.until
+        case TryLater() if run is not None:
+            run.phase, run.deadline = Phase.HELD, answer.at
         case NextChannel() if run is not None:
             run.channel += 1
             walk.ask_to_send(run, effects)
-        case HeldUntil() | NextChannel():
+        case HeldUntil() | NextChannel() | TryLater():
             pass
         case _:
             assert_never(answer)

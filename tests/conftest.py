@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Generator
 
 import asyncpg
 import pytest
+import structlog
 
 from activities.migrations import migrate
 from embedded import EmbeddedStack
 
 _numbers = itertools.count(1)
+
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 @pytest.fixture(scope="session")

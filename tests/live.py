@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,17 +24,8 @@ from journeys import JOURNEYS
 from journeys.names import Channel, MessageClass
 from journeys.published import Published, with_templates
 from journeys.templates import templates
-from rules.clock import Clock
 from rules.definitions import Catalogue
 from worker import running, workers
-
-NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
-SIMULATED = Clock(
-    real_anchor=datetime(2026, 1, 1, tzinfo=UTC),
-    business_anchor=datetime(2030, 1, 1, tzinfo=UTC),
-    speed=1_000_000.0,
-    grace=timedelta(0),
-)
 
 
 @dataclass
@@ -67,6 +58,12 @@ class Live:
     @property
     def pool(self) -> asyncpg.Pool[asyncpg.Record]:
         return self.world.pool
+
+    def working(self, max_cached_workflows: int = 500) -> AbstractAsyncContextManager[None]:
+        """Workers that run as long as the block does."""
+        return running(
+            workers(self.client, self.world, task_queue=self.task_queue, max_cached_workflows=max_cached_workflows)
+        )
 
     def customer(self, name: str) -> str:
         """A customer id that no other test has."""
@@ -144,9 +141,11 @@ async def live(
     stack: EmbeddedStack,
     database_url: str,
     journeys: Sequence[Published] | None = None,
+    *,
+    working: bool = True,
     **changes: Any,
 ) -> AsyncIterator[Live]:
-    """Run workers for the journeys (the shipped ones if none are given) as long as the block does."""
+    """A world for the journeys (the shipped ones if none are given), at work unless told otherwise."""
     if journeys is None:
         journeys = [with_templates(journey, templates()) for journey in JOURNEYS]
     channels = {channel: FakeChannel(channel) for channel in Channel}
@@ -155,11 +154,11 @@ async def live(
         opened.push_async_callback(pool.close)
         await store_templates(pool, [one for each in journeys for one in each.templates.values()])
         world = World(pool, Catalogue.of(journeys), channels, simulation_allowed=True)
-        world = replace(world, **changes)
         client = await connect({"target_host": stack.temporal_address})
-        task_queue = f"t{uuid.uuid4().hex[:10]}"
-        await opened.enter_async_context(running(workers(client, world, task_queue=task_queue)))
-        yield Live(client, world, task_queue, channels)
+        alive = Live(client, replace(world, **changes), f"t{uuid.uuid4().hex[:10]}", channels)
+        if working:
+            await opened.enter_async_context(alive.working())
+        yield alive
 
 
 def sped_up(business_now: datetime, a_second: timedelta) -> dict[str, Any]:
@@ -172,3 +171,8 @@ def sped_up(business_now: datetime, a_second: timedelta) -> dict[str, Any]:
             "grace": 0.1,
         }
     }
+
+
+def after_everything(business_now: datetime) -> dict[str, Any]:
+    """A start input with a clock that already stands after the last deadline: event time decides everything."""
+    return sped_up(business_now, timedelta(days=1000))

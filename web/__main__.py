@@ -7,14 +7,12 @@ SOJOURN_WEB_PORT. Exit code 2 if it cannot run.
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from contextlib import closing
 
 from errors import SojournError
 from settings import load_settings
 from web.app import embedded_app
-from web.port import take_port
 from web.server import LOOPBACK, listen, server
 
 COULD_NOT_RUN, INTERRUPTED = 2, 130
@@ -24,9 +22,9 @@ def main() -> int:
     """Serve until a signal; the exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        port = take_port(os.environ)
-        application = embedded_app(load_settings())
-        with closing(listen(port)) as listener:
+        settings = load_settings()
+        application = embedded_app(settings)
+        with closing(listen(settings.web_port)) as listener:
             address = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
             sys.stdout.write(f"Pushes: {address}/pushes   Inbox: {address}/customers/ID/inbox\n")
             sys.stdout.flush()

@@ -56,7 +56,7 @@ class Sends:
         touch = planned_touch(send.definition, send.step, send.channel)
         handle = workflow.start_activity(
             "send_message",
-            SendMessageRequest(state.customer_id, send, state.clock),
+            SendMessageRequest(state.customer_id, send, state.clock, state.folded),
             result_type=SendMessageResult,
             task_queue=channel_queue(touch.channels[send.channel], workflow.info().task_queue),
             start_to_close_timeout=timedelta(seconds=30),

@@ -56,7 +56,7 @@ class Books:
 
     def rows(self, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
         """What a query answers, as plain tuples."""
-        return self.use(lambda connection: connection.fetch(query, *arguments), plain=True)
+        return [tuple(row) for row in self.use(lambda connection: connection.fetch(query, *arguments))]
 
     def value(self, query: str, *arguments: Any) -> Any:
         """The one value that a query answers."""
@@ -66,14 +66,13 @@ class Books:
         """Carry out a statement; without arguments it may be several."""
         self.use(lambda connection: connection.execute(statement, *arguments))
 
-    def use(self, what: Callable[[Connection], Awaitable[Any]], *, plain: bool = False) -> Any:
+    def use(self, what: Callable[[Connection], Awaitable[Any]]) -> Any:
         """Do something on a connection of its own."""
 
         async def do() -> Any:
             connection = await connect(self._url)
             try:
-                answer = await what(connection)
-                return [tuple(row) for row in answer] if plain else answer
+                return await what(connection)
             finally:
                 await connection.close()
 

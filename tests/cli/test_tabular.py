@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.tabular import LONGEST_LINE, Reject, Rejects, Row, open_table
@@ -174,6 +174,7 @@ def test_a_long_file_never_sits_in_memory(file: Path) -> None:
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20).map(str.strip)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(cells.filter(bool), cells, cells), max_size=8), st.sampled_from(["\n", "\r\n"]))
 def test_what_a_csv_writer_writes_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, table: list[tuple[str, str, str]], line_end: str

@@ -19,7 +19,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from activities.channels import Accepted, ChannelAdapter, Delivery, Message, Refused, Unknown
-from activities.channels.app_push import LONGEST_PAUSE, AppPush, app_push
+from activities.channels.app_push import LONGEST_PAUSE, TOTAL_TIMEOUT, AppPush, app_push
 from activities.channels.signature import SigningKey
 from journeys.names import Channel, CustomerId, MessageClass, TemplateName
 from web.app import gateway_app
@@ -45,6 +45,19 @@ async def gateway() -> AsyncIterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+async def statuses() -> AsyncIterator[str]:
+    """A gateway that answers as its address says: `/404/push` with 404, `/429/7/push` with `Retry-After: 7`, too."""
+
+    async def respond(request: Request) -> Response:
+        pause = request.path_params.get("pause")
+        return Response(status_code=request.path_params["status"], headers={"Retry-After": pause} if pause else None)
+
+    routes = [Route(path, respond, methods=["POST"]) for path in ("/{status:int}/push", "/{status:int}/{pause}/push")]
+    async with served(Starlette(routes=routes)) as address:
+        yield address
+
+
 @asynccontextmanager
 async def answering(answer: Response) -> AsyncIterator[str]:
     """A gateway that gives one answer to everything."""
@@ -56,9 +69,11 @@ async def answering(answer: Response) -> AsyncIterator[str]:
         yield address
 
 
-async def deliver(address: str, message: Message = MESSAGE, key: SigningKey = KEY) -> Delivery:
-    """One message to the gateway at an address."""
-    async with app_push(f"{address}/push", key, SHORT) as channel:
+async def deliver(
+    address: str, message: Message = MESSAGE, key: SigningKey = KEY, limit: timedelta = TOTAL_TIMEOUT
+) -> Delivery:
+    """One message to the gateway at an address; `limit` is how long to wait for the answer."""
+    async with app_push(f"{address}/push", key, limit) as channel:
         return await channel.deliver(message)
 
 
@@ -126,10 +141,9 @@ async def test_two_keys_are_two_messages(gateway: str) -> None:
         (204, Accepted()),
     ],
 )
-async def test_each_status_has_one_meaning(status: int, expected: Delivery) -> None:
+async def test_each_status_has_one_meaning(statuses: str, status: int, expected: Delivery) -> None:
     """A status that says no is a refusal; one that says neither leaves the delivery unknown."""
-    async with answering(Response(status_code=status)) as address:
-        assert await deliver(address) == expected
+    assert await deliver(f"{statuses}/{status}") == expected
 
 
 @pytest.mark.parametrize(
@@ -165,10 +179,9 @@ async def test_a_body_that_is_not_what_it_says_is_unreadable() -> None:
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_busy_gateway_says_for_how_long(status: int, said: str, understood: timedelta) -> None:
+async def test_a_busy_gateway_says_for_how_long(statuses: str, status: int, said: str, understood: timedelta) -> None:
     """Retry-After in seconds is passed on, an hour at most; anything else is ignored."""
-    async with answering(Response(status_code=status, headers={"Retry-After": said})) as address:
-        answer = await deliver(address)
+    answer = await deliver(f"{statuses}/{status}/{said}")
     assert isinstance(answer, Unknown)
     assert answer.pause == understood
 
@@ -188,7 +201,7 @@ async def test_a_busy_gateway_says_for_how_long(status: int, said: str, understo
 async def test_whatever_goes_wrong_asking_again_gives_one_message(gateway: str, mode: str, first: Delivery) -> None:
     """After each fault the delivery is unknown, and the same key again brings it to one message."""
     await break_next(gateway, mode)
-    assert await deliver(gateway) == first
+    assert await deliver(gateway, limit=SHORT if mode == "hang" else TOTAL_TIMEOUT) == first
     assert await deliver(gateway) == Accepted()
     assert len(await pushes(gateway)) == 1
 
@@ -202,7 +215,7 @@ async def test_an_answer_that_trickles_is_not_waited_for() -> None:
             await asyncio.sleep(0.1)
 
     async with answering(StreamingResponse(trickle())) as address:
-        assert await deliver(address) == Unknown("timed_out")
+        assert await deliver(address, limit=SHORT) == Unknown("timed_out")
 
 
 async def test_a_gateway_that_is_down_is_not_connected() -> None:

@@ -1,0 +1,80 @@
+"""The four tables that `play` and `rehearse` write: CSV, sorted, times in ISO 8601 UTC."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from errors import InputError
+from rules.record import Record
+
+_HEADERS = {
+    "stage_changes.csv": "customer_id,from_stage,to_stage,at,cause\n",
+    "touches.csv": "customer_id,journey,entry,step,planned_at,outcome,reason\n",
+    "runs.csv": "customer_id,journey,entry,entered_at,ended_at,outcome\n",
+    "points.csv": "customer_id,at,amount,reason\n",
+}
+
+
+def tables_of(record: Record) -> Sequence[str]:
+    """The rows of a sorted record as CSV without headers, one text for each file."""
+    return (
+        _csv((who, from_, to, utc(at), cause) for who, from_, to, at, cause in record.stage_changes),
+        _csv((*row[:4], utc(row.planned_at), *row[5:]) for row in record.touches),
+        _csv((*row[:3], utc(row.entered_at), utc(row.ended_at), row.outcome) for row in record.runs),
+        _csv((who, utc(at), amount, reason) for who, at, amount, reason in record.points),
+    )
+
+
+def utc(at: datetime | None) -> str:
+    """As in 1997-01-02T00:00:00Z; nothing for none."""
+    if at is None:
+        return ""
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat()[:-6] + "Z"
+
+
+@dataclass(frozen=True, slots=True)
+class TableFiles:
+    """The files of the tables, open for writing."""
+
+    streams: Sequence[TextIO]
+
+    def add(self, tables: Iterable[str]) -> None:
+        """Write further rows; the parts have to come in the order of the customers."""
+        for stream, text in zip(self.streams, tables, strict=True):
+            stream.write(text)
+
+
+@contextmanager
+def table_files(folder: Path) -> Iterator[TableFiles]:
+    """Create the files with their headers. Raises `InputError` if they cannot be written."""
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            streams = [
+                stack.enter_context((folder / name).open("w", encoding="utf-8", newline="")) for name in _HEADERS
+            ]
+        except OSError as error:
+            raise InputError(f"{folder} cannot be written ({error.strerror}): name another place with --out") from error
+        files = TableFiles(streams)
+        files.add(_HEADERS.values())
+        yield files
+
+
+def write_tables(record: Record, folder: Path) -> None:
+    """Sort a record and write its tables."""
+    record.sort()
+    with table_files(folder) as files:
+        files.add(tables_of(record))
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,126 @@
+"""`starter.py rehearse FILE`: the journeys over a file of events, in the paper world, without a server."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import perf_counter
+
+import click
+
+from cli.outputs import TableFiles, table_files
+from cli.paper_books import read_books
+from cli.play_file import PlayOptions, midnight, read_play_file
+from cli.play_options import file_options
+from cli.rehearsal import Rehearsal, paper_world, processors
+from cli.report.summary import Summary
+from cli.show import print_table, progress
+from cli.tabular import Reject, Rejects
+from journeys.names import Channel
+
+CONSENTS: Mapping[str, Sequence[Channel]] = {"inbox": (Channel.INBOX,), "all": tuple(Channel), "none": ()}
+
+
+@click.command()
+@file_options
+@click.option("--until", help="The last day, as 1998-06-30, to its end; without it, the last event of the file.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where to write tables and report.html.")
+@click.option("--facts", type=click.Path(path_type=Path), help="What the broker's own books say, as for `facts`.")
+@click.option("--consent", type=click.Choice(list(CONSENTS)), default="inbox", show_default=True, help="Of everybody.")
+@click.option("--with", "also", multiple=True, metavar="JOURNEY", help="Rehearse a journey that is not live, too.")
+@click.option("--processes", type=click.IntRange(min=1), help="How many; without it, one for each processor.")
+def rehearse(
+    file: Path,
+    options: PlayOptions,
+    until: str | None,
+    out: Path | None,
+    facts: Path | None,
+    consent: str,
+    also: Sequence[str],
+    processes: int | None,
+) -> None:
+    """Let the journeys run over FILE on paper: nothing is sent, and the same file gives the same result."""
+    # What is read lives as long as the process and holds no cycles: looking for some would only cost time.
+    gc.disable()
+    world = paper_world(CONSENTS[consent], also)
+    last = None if until is None else _end_of(until, options)
+    books = read_books(facts) if facts else {}
+    started = perf_counter()
+    read = read_play_file(file, options)
+    rehearsal = Rehearsal(read, world, last or read.last, books, with_tables=out is not None)
+    summary, rejects = _run(rehearsal, out, processes or processors())
+    _tell(summary, read.row_count / (perf_counter() - started), options)
+    if out is not None:
+        _report(summary, file, out, assumptions(options, consent), rehearsal.until)
+    with Rejects(file, out / "rejects.csv" if out else None) as rejected:
+        for reject in sorted((*read.rejects, *rejects), key=lambda reject: reject.line):
+            rejected.add(reject)
+    rejected.leave()
+
+
+def assumptions(options: PlayOptions, consent: str) -> Sequence[str]:
+    """What a reader of the report has to know first."""
+    notes = []
+    if options.first_event is not None:
+        lead = options.first_event_lead
+        when = f"up to {_told(lead)} before, spread by a hash of the customer id" if lead else "at the same instant"
+        notes.append(f"Assumed: before each customer's first {options.event} comes {options.first_event}, {when}.")
+    given = {"inbox": "to the inbox by everybody", "all": "to every channel by everybody", "none": "by nobody"}
+    notes.append(f"Assumed: consent in every message class was given {given[consent]}.")
+    notes.append(
+        f"Each {options.event} is history and cannot react to a message:"
+        " conversions here show the book-keeping, not an effect."
+    )
+    return notes
+
+
+def _run(rehearsal: Rehearsal, out: Path | None, processes: int) -> tuple[Summary, list[Reject]]:
+    if out is None:
+        return _live(rehearsal, processes, None)
+    with table_files(out) as tables:
+        return _live(rehearsal, processes, tables)
+
+
+def _live(rehearsal: Rehearsal, processes: int, tables: TableFiles | None) -> tuple[Summary, list[Reject]]:
+    summary, rejects = Summary(), list[Reject]()
+    parts = rehearsal.parts(processes)
+    with progress("rehearsing", len(rehearsal.file.rows)) as show:
+        for part in parts:
+            if tables is not None:
+                tables.add(part.tables)
+            summary.add(part.summary)
+            rejects += part.rejects
+            show(summary.customers)
+    return summary, rejects
+
+
+def _report(summary: Summary, file: Path, out: Path, notes: Sequence[str], until: datetime) -> None:
+    from cli.report import write_report
+
+    write_report(summary, out / "report.html", title=f"Rehearsal of {file.name}", notes=notes, until=until)
+    click.echo(f"The tables and the report are in {out}/.")
+
+
+def _tell(summary: Summary, speed: float, options: PlayOptions) -> None:
+    columns = summary.entered(), summary.touched(sent=True), summary.touched(sent=False), summary.converted()
+    print_table(
+        ("journey", "entered", "touches sent", "not sent", "conversions"),
+        [(name, *(f"{column[name]:,}" for column in columns)) for name in sorted(columns[0])],
+        zone=options.zone,
+    )
+    click.echo(
+        f"{summary.customers:,} customers, {summary.events:,} events, {summary.points.total():,} points;"
+        f" {speed:,.0f} rows a second."
+    )
+
+
+def _end_of(day: str, options: PlayOptions) -> datetime:
+    """The last instant of a day."""
+    return midnight(day, options.zone) + timedelta(days=1) - timedelta.resolution
+
+
+def _told(lead: timedelta) -> str:
+    hours = lead / timedelta(hours=1)
+    return f"{hours / 24:g} days" if hours >= 48 else f"{hours:g} hours"

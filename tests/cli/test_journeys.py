@@ -1,0 +1,122 @@
+"""`starter.py check` and `publish`: what runs is written down for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.journeys import problems_of, publish_journey
+from errors import JourneyError
+from journeys import JOURNEYS, published
+from journeys.events import app_opened
+from journeys.language import Journey, days, journey, send
+from journeys.names import Channel, Language, TemplateName
+from journeys.published import Published, with_templates
+from journeys.templates import Template, templates
+from journeys.win_back import win_back
+from tests.cli.conftest import Sojourn
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of published journeys with nothing in it."""
+    monkeypatch.setattr(published, "FOLDER", tmp_path)
+    published.published.cache_clear()
+    yield tmp_path
+    published.published.cache_clear()
+
+
+def test_the_shipped_journeys_are_sound_and_published(sojourn: Sojourn) -> None:
+    """`check` finds nothing to say about what this version ships."""
+    ran = sojourn("check")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(f"All is well: {len(JOURNEYS)} journeys")
+
+
+@pytest.mark.parametrize("each", JOURNEYS, ids=lambda each: each.name)
+def test_a_published_journey_comes_back_as_it_was(folder: Path, each: Journey) -> None:
+    """The file is readable JSON under its name, version and hash, and is read back to the same value."""
+    file = publish_journey(each, folder)
+    assert file.name.startswith(f"{each.name}-{each.version}-")
+    text = file.read_text(encoding="utf-8")
+    assert "旅程证券" in text
+    value = Published.model_validate_json(text)
+    assert value == with_templates(each, templates())
+    assert published.published() == {value.content_hash(): value}
+
+
+def test_nothing_published_is_ever_overwritten(folder: Path) -> None:
+    """The same again is refused, and so is another text under the same version, with the way out."""
+    publish_journey(win_back, folder)
+    with pytest.raises(JourneyError, match="is published as it is"):
+        publish_journey(win_back, folder)
+    edited = win_back.model_copy(update={"ends_after": days(61)})
+    with pytest.raises(JourneyError, match=r"is published with another text .*: set version=2 in the journey"):
+        publish_journey(edited, folder)
+    publish_journey(edited.model_copy(update={"version": 2}), folder)
+    assert len(published.published()) == 2
+
+
+def test_closing_a_journey_publishes_nothing_new(folder: Path) -> None:
+    """Who may enter is no part of what was promised to those inside."""
+    publish_journey(win_back, folder)
+    closed = win_back.model_copy(update={"state": "closed"})
+    with pytest.raises(JourneyError, match="is published as it is"):
+        publish_journey(closed, folder)
+
+
+def test_publish_names_its_file_and_refuses_what_there_is_not(sojourn: Sojourn, folder: Path) -> None:
+    """The command takes a journey by its name."""
+    ran = sojourn("publish", "win-back")
+    assert ran.code == 0
+    assert [file.name for file in folder.glob("*.json")] == [ran.out.split()[2].rstrip(":")]
+    assert sojourn("publish", "win-back").code == 2
+    assert "the journeys are onboarding-guidance, win-back" in sojourn("publish", "winback").err
+
+
+def test_check_names_a_live_journey_that_is_not_published(sojourn: Sojourn, folder: Path) -> None:
+    """With the command that mends it, and exit code 1."""
+    ran = sojourn("check")
+    assert ran.code == 1
+    assert "win-back: version 1 is not published: run `starter.py publish win-back`." in ran.out
+
+
+def test_check_asks_for_a_new_version_when_the_text_changed(folder: Path) -> None:
+    """Also when only a template changed; a draft may change as it likes."""
+    publish_journey(win_back, folder)
+    edited = win_back.model_copy(update={"ends_after": days(61)})
+    (problem,) = problems_of([edited])
+    assert "set version=2, then run `starter.py publish win-back`" in problem
+    assert list(problems_of([edited.model_copy(update={"state": "draft"})])) == []
+
+
+def test_check_names_each_text_that_is_missing_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every template needs a text for each language and each channel of its steps."""
+    welcome = templates()[TemplateName("welcome")]
+    texts = {Language.ENGLISH: {Channel.INBOX: welcome.texts[Language.ENGLISH][Channel.INBOX]}}
+    half: Template = welcome.model_copy(update={"texts": texts})
+    monkeypatch.setattr("cli.journeys.templates", lambda: {TemplateName("welcome"): half})
+    twice = journey(
+        name="greeting",
+        version=1,
+        starts_on=app_opened,
+        ends_after=days(1),
+        steps=(send("welcome", channels=[Channel.INBOX]), send("welcome", id="again")),
+    )
+    assert list(problems_of([twice])) == [
+        "greeting: template 'welcome' has no text for [texts.zh-CN.inbox]: write it.",
+        "greeting: template 'welcome' has no text for [texts.zh-CN.app_push]: write it.",
+        "greeting: template 'welcome' has no text for [texts.en.app_push]: write it.",
+    ]
+
+
+def test_check_names_a_template_that_does_not_exist_and_a_name_used_twice() -> None:
+    """Each problem is a sentence of its own."""
+    lost = journey(
+        name="lost", version=1, starts_on=app_opened, ends_after=days(1), steps=(send("nowhere"),), state="live"
+    )
+    problems = list(problems_of([lost, lost]))
+    assert "sends 'nowhere', which is not a template" in problems[0]
+    assert problems[1] == "lost: two journeys have this name: rename one."

@@ -1,0 +1,243 @@
+"""`starter.py customer`, `why` and `rejected`: what support staff see."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cli import resend
+from cli.servers import connect_temporal
+from embedded import EmbeddedStack
+from journeys.names import CustomerId
+from settings import Settings, load_settings
+from tests.cli.conftest import Books, Sojourn
+
+LIFE = """
+INSERT INTO customer (customer_id, stage, stage_since, risk_class, tags)
+VALUES ('C-1', 'growth', '2026-03-04T02:00Z', 'C3', '{live_engaged}'), ('C-2', NULL, NULL, NULL, '{}');
+INSERT INTO customer_event (customer_id, sequence, event_id, name, occurred_at, data)
+VALUES ('C-1', 1, 'e-1', 'app_registered', '2026-03-02T02:00Z', '{}'),
+       ('C-1', 2, 'e-2', 'trade_executed', '2026-03-04T02:00Z', '{"amount": "77.00"}');
+INSERT INTO entry_decision (customer_id, journey, cause, at, version, definition, entry, refused)
+VALUES ('C-1', 'onboarding-guidance', 'e-1', '2026-03-02T02:00Z', 1, 'abc', 1, ''),
+       ('C-1', 'onboarding-guidance', 'e-9', '2026-03-05T02:00Z', 1, 'abc', 0, 'reentry');
+INSERT INTO journey_run (customer_id, journey, entry, version, definition, entered_at, ended_at, outcome)
+VALUES ('C-1', 'onboarding-guidance', 1, 1, 'abc', '2026-03-02T02:00Z', '2026-03-04T02:00Z', 'goal'),
+       ('C-1', 'win-back', 1, 1, 'abc', '2026-03-06T02:00Z', NULL, NULL);
+INSERT INTO template_content (content_hash, template, content) VALUES ('h', 'welcome', '{}');
+INSERT INTO touch (customer_id, journey, entry, step, definition, template, content_hash, message_class, channel,
+                   language, planned_at, judged_at, outcome, reason, facts, verdicts)
+VALUES ('C-1', 'onboarding-guidance', 1, 'welcome', 'abc', 'welcome', 'h', 'service', 'inbox', 'zh-CN',
+        '2026-03-02T02:00Z', '2026-03-02T02:00Z', 'sent', '', '{}',
+        '[{"gate": "reachable", "result": "refuse", "reason": "unreachable", "channel": "app_push"},
+          {"gate": "reachable", "result": "pass", "reason": "", "channel": "inbox"}]'),
+       ('C-1', 'win-back', 1, 'we-are-here', 'abc', 'we-are-here', 'h', 'marketing', 'inbox', 'zh-CN',
+        '2026-03-06T02:00Z', '2026-03-06T02:00Z', 'withheld', 'no_consent', '{}',
+        '[{"gate": "consent", "result": "refuse", "reason": "no_consent", "channel": "inbox"}]');
+INSERT INTO points_ledger (customer_id, amount, reason, at, journey, entry, step)
+VALUES ('C-1', 20, 'app registration', '2026-03-02T02:00Z', 'onboarding-guidance', 1, 'award');
+INSERT INTO conversion (customer_id, journey, entry, event_id, occurred_at, step, credited)
+VALUES ('C-1', 'onboarding-guidance', 1, 'e-2', '2026-03-04T02:00Z', 'welcome', true);
+"""
+
+CONTENT = json.dumps(
+    {
+        "signal": "record_event",
+        "argument": json.dumps(
+            {"event_id": "e-7", "name": "deposit_made", "occurred_at": "2026-03-05T02:12:00Z", "data": {"amount": "x"}}
+        ),
+    }
+)
+
+
+@pytest.fixture
+def life(books: Books) -> None:
+    """A customer with a life, and one who was only loaded from a file."""
+    books.write(LIFE)
+
+
+@pytest.mark.usefixtures("life")
+def test_customer_shows_where_a_customer_stands(sojourn: Sojourn) -> None:
+    """Stage, points, open runs, last events and touches; the times of the broker's zone."""
+    ran = sojourn("customer", "C-1")
+    assert ran.code == 0
+    assert ran.out.startswith("C-1: growth since 2026-03-04 10:00 CST\ntier registered, 20 points, risk class C3\n")
+    assert "tags live_engaged" in ran.out
+    for line in ("win-back 1", "trade_executed", "e-2", "sent: welcome", "not sent: we-are-here"):
+        assert line in ran.out
+    assert "onboarding-guidance 1 " not in ran.out
+    assert "77.00" not in ran.out
+
+
+@pytest.mark.usefixtures("life")
+def test_customer_for_programs(sojourn: Sojourn) -> None:
+    """One JSON object, the newest last, times in UTC."""
+    card = json.loads(sojourn("customer", "C-1", "--json").out)
+    assert (card["customer_id"], card["stage"], card["tier"], card["points"]) == ("C-1", "growth", "registered", 20)
+    assert card["stage_since"] == "2026-03-04T02:00:00Z"
+    assert [run["journey"] for run in card["runs"]] == ["win-back"]
+    assert [event["name"] for event in card["events"]] == ["app_registered", "trade_executed"]
+    assert [touch["outcome"] for touch in card["touches"]] == ["sent", "withheld"]
+
+
+@pytest.mark.usefixtures("life")
+def test_a_customer_from_a_file_has_no_stage_yet(sojourn: Sojourn) -> None:
+    """Who has only been loaded is shown as that."""
+    assert sojourn("customer", "C-2").out.startswith("C-2: no event yet\n")
+
+
+@pytest.mark.usefixtures("life")
+def test_why_tells_the_story_in_its_order(sojourn: Sojourn) -> None:
+    """Entries with refusals, touches sent and not with their gates, points and goals, the newest last."""
+    out = sojourn("why", "C-1").out
+    told = [
+        "entered",
+        "sent: welcome",
+        "reachable on app_push: unreachable",
+        "+20 points",
+        "app registration",
+        "goal reached",
+        "e-2, after welcome",
+        "did not enter",
+        "reentry, on e-9",
+        "not sent: we-are-here",
+        "no_consent (consent on inbox: no_consent)",
+        "2 touches planned, 1 of them sent.",
+    ]
+    places = [out.find(words) for words in told]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+@pytest.mark.usefixtures("life")
+def test_why_for_programs(sojourn: Sojourn) -> None:
+    """Each kind of row in a list of its own, with every verdict."""
+    story = json.loads(sojourn("why", "C-1", "--json").out)
+    assert [entry["refused"] for entry in story["entries"]] == ["", "reentry"]
+    assert [touch["reason"] for touch in story["touches"]] == ["", "no_consent"]
+    assert len(story["touches"][0]["verdicts"]) == 2
+    assert (story["points"][0]["amount"], story["conversions"][0]["credited"]) == (20, True)
+
+
+@pytest.mark.parametrize("command", ["customer", "why"])
+def test_a_customer_who_is_not_there(sojourn: Sojourn, command: str) -> None:
+    """An unknown id says where to look; an id that names a person is not repeated."""
+    ran = sojourn(command, "C-9")
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no customer 'C-9'" in ran.err
+    assert "13812345678" not in sojourn(command, "13812345678").err
+
+
+def reject(books: Books, content: str, customer_id: str = "C-1", days: int = 30) -> int:
+    """Put something into quarantine."""
+    statement = """
+        INSERT INTO rejected_event (customer_id, digest, reason, content, expires_at)
+        VALUES ($1, md5($2), 'amount: not a number', $2, now() + make_interval(days => $3)) RETURNING rejected_id
+    """
+    return int(books.value(statement, customer_id, content, days))
+
+
+def test_rejected_lists_what_has_not_expired(sojourn: Sojourn, books: Books) -> None:
+    """With id, reason and content; nothing when there is nothing."""
+    assert sojourn("rejected").out == "Nothing is rejected.\n"
+    reject(books, "old", days=-1)
+    number = reject(books, "x" * 1000)
+    out = sojourn("rejected").out
+    assert "amount: not a number" in out
+    assert "old" not in out
+    assert "x" * 1000 not in out.replace("\n", "").replace(" ", "")
+    (listed,) = json.loads(sojourn("rejected", "--json").out)
+    assert (listed["rejected_id"], listed["content"], listed["resent_at"]) == (number, "x" * 1000, None)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, Any]]]:
+    """What would have been sent."""
+    sent: list[tuple[str, Mapping[str, Any]]] = []
+
+    async def send(settings: Settings, customer_id: CustomerId, event: Mapping[str, Any]) -> str:
+        sent.append((customer_id, event))
+        return "recorded"
+
+    monkeypatch.setattr(resend, "_send", send)
+    return sent
+
+
+def test_a_rejected_event_is_corrected_and_sent_again(
+    sojourn: Sojourn, books: Books, sent: list[tuple[str, Mapping[str, Any]]]
+) -> None:
+    """Its data are replaced, the rest stays, and the list shows that it was sent."""
+    number = reject(books, CONTENT)
+    ran = sojourn("rejected", "--send-again", number, "--data", '{"amount": "1.00"}')
+    assert (ran.code, ran.out) == (0, "recorded\n")
+    assert sent == [
+        (
+            "C-1",
+            {
+                "event_id": "e-7",
+                "name": "deposit_made",
+                "occurred_at": "2026-03-05T02:12:00Z",
+                "data": {"amount": "1.00"},
+            },
+        )
+    ]
+    assert books.value("SELECT resent_at IS NOT NULL FROM rejected_event")
+
+
+@pytest.mark.parametrize(
+    ("content", "customer_id", "data", "said"),
+    [
+        ("deposit_made at 2026-03-05", "C-1", None, "is no whole event: send the event with `starter.py event"),
+        (CONTENT[:60], "C-1", None, "is no whole event"),
+        (CONTENT.replace("deposit_made", "13…78"), "C-1", '{"amount": "1"}', "has masked numbers in it"),
+        (CONTENT, "13…78", None, "is not a customer id"),
+        (CONTENT, "C-1", "[1]", "--data is not a JSON object"),
+        (CONTENT, "C-1", "{", "--data is not a JSON object"),
+    ],
+)
+def test_what_cannot_be_sent_again_says_why(
+    sojourn: Sojourn,
+    books: Books,
+    sent: list[tuple[str, Mapping[str, Any]]],
+    content: str,
+    customer_id: str,
+    data: str | None,
+    said: str,
+) -> None:
+    """Nothing is sent, and nothing is marked as sent."""
+    number = reject(books, content, customer_id)
+    ran = sojourn("rejected", "--send-again", number, *(["--data", data] if data else []))
+    assert ran.code == 2
+    assert said in ran.err
+    assert sent == []
+    assert books.value("SELECT resent_at IS NULL FROM rejected_event")
+
+
+async def end_workflow(address: str) -> None:
+    """End a workflow that is there; the servers are shared with other tests."""
+    client = await connect_temporal(load_settings())
+    await client.get_workflow_handle(address).terminate()
+
+
+def test_a_rejected_event_reaches_the_customers_workflow(
+    sojourn: Sojourn, books: Books, stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sent to the real engine it is a signal like any other; what still does not fit is refused before."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
+    number = reject(books, CONTENT, "C-resend")
+    assert "amount" in sojourn("rejected", "--send-again", number).err
+    ran = sojourn("rejected", "--send-again", number, "--data", '{"amount": "1.00"}')
+    assert (ran.code, ran.err) == (0, "")
+    assert "deposit_made was sent to C-resend" in ran.out
+    asyncio.run(end_workflow("customer:C-resend"))
+    assert books.value("SELECT resent_at IS NOT NULL FROM rejected_event")
+
+
+def test_an_id_that_is_not_rejected_is_refused(sojourn: Sojourn) -> None:
+    """And so is a correction of nothing."""
+    assert "nothing rejected has the id 7" in sojourn("rejected", "--send-again", 7).err
+    assert "say which with --send-again" in sojourn("rejected", "--data", "{}").err

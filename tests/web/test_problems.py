@@ -1,0 +1,33 @@
+"""What nobody thought of is answered like every other error, and logged without its words."""
+
+import logging
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from web.problems import HANDLERS
+from web.server import served
+
+
+async def fail(request: Request) -> Response:
+    """A mistake in a handler, whose error quotes a customer."""
+    raise KeyError("13812345678")
+
+
+async def test_a_mistake_of_ours_is_answered_500_and_logged_by_its_place(caplog: pytest.LogCaptureFixture) -> None:
+    """The log says where it was, and neither it nor the answer says what was in the error."""
+    application = Starlette(routes=[Route("/", fail)], exception_handlers=HANDLERS)
+    async with (
+        served(application) as address,
+        httpx.AsyncClient(base_url=address, trust_env=False) as client,
+    ):
+        with caplog.at_level(logging.ERROR):
+            answer = await client.get("/")
+    assert (answer.status_code, answer.json()["error"]) == (500, "failed")
+    assert "unexpected KeyError at " in caplog.text
+    assert "test_problems.py" in caplog.text
+    assert "13812345678" not in answer.text + caplog.text

@@ -1,0 +1,136 @@
+"""`python -m web` serves both until a signal ends it, and says in one line why it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from activities.channels import Accepted, Message
+from activities.channels.app_push import app_push
+from activities.channels.signature import SigningKey
+from journeys.names import CustomerId, MessageClass, TemplateName
+from web.server import LOOPBACK, listen
+
+ROOT = Path(__file__).parents[2]
+SECRETS = {"SOJOURN_INBOX_TOKEN": "hidden-token", "SOJOURN_PUSH_GATEWAY_SECRET": "hidden-secret"}
+
+
+def environment(database_url: str, **differences: str) -> dict[str, str]:
+    """What `starter.py up` gives to the program; port 0 takes a free one."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SOJOURN_")}
+    ours = {"DATABASE_URL": database_url, "SOJOURN_PUSH_GATEWAY_KEY_ID": "broker-1", "SOJOURN_WEB_PORT": "0"}
+    return inherited | ours | SECRETS | differences
+
+
+async def started(variables: Mapping[str, str]) -> asyncio.subprocess.Process:
+    """The program with an environment."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "web"),
+        cwd=ROOT,
+        env=dict(variables),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@asynccontextmanager
+async def running(variables: Mapping[str, str]) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """The program, answering, and its address."""
+    process = await started(variables)
+    assert process.stdout is not None
+    try:
+        line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
+        address = line.split()[1].removesuffix("/pushes")
+        await answering(address)
+        yield process, address
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def answering(address: str) -> None:
+    """Wait until the program answers."""
+    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(retries=10), trust_env=False) as client:
+        assert (await client.get(f"{address}/health")).json() == {"status": "up"}
+
+
+async def refused(variables: Mapping[str, str]) -> str:
+    """What a program that cannot run says before it leaves with code 2."""
+    process = await started(variables)
+    _, said = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 2, said.decode()
+    assert "Traceback" not in said.decode()
+    assert "hidden" not in said.decode()
+    return said.decode()
+
+
+async def test_both_are_served(database_url: str) -> None:
+    """A push signed with the key is taken, and the inbox answers to the token."""
+    message = Message(CustomerId("C-1"), "C-1/j/1/s/1", TemplateName("welcome"), MessageClass.SERVICE, "t", "b")
+    key = SigningKey("broker-1", SecretStr("hidden-secret"))
+    async with running(environment(database_url)) as (_, address):
+        async with app_push(f"{address}/push", key) as channel:
+            assert await channel.deliver(message) == Accepted()
+        async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+            assert (await client.get("/pushes")).json()["accepted"] == 1
+            inbox = await client.get("/customers/C-1/inbox", headers={"Authorization": "Bearer hidden-token"})
+            assert inbox.json() == {"messages": [], "next": None}
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)])
+async def test_a_signal_ends_it_at_once_whatever_hangs(database_url: str, sent: signal.Signals, code: int) -> None:
+    """An open connection and a push that hangs do not keep it, and it ends without a word."""
+    key = SigningKey("broker-1", SecretStr("hidden-secret"))
+    message = Message(CustomerId("C-1"), "C-1/j/1/s/1", TemplateName("welcome"), MessageClass.SERVICE, "t", "b")
+    async with (
+        running(environment(database_url)) as (process, address),
+        httpx.AsyncClient(base_url=address, trust_env=False) as client,
+        app_push(f"{address}/push", key) as channel,
+    ):
+        await client.post("/faults", json={"mode": "hang"})
+        hanging = asyncio.create_task(channel.deliver(message))
+        await asyncio.sleep(0.2)
+        began = time.monotonic()
+        process.send_signal(sent)
+        output, errors = await asyncio.wait_for(process.communicate(), 20)
+        assert time.monotonic() - began < 3
+        assert (process.returncode, output, errors) == (code, b"", b"")
+        await hanging
+
+
+@pytest.mark.parametrize(
+    ("differences", "said"),
+    [
+        ({"SOJOURN_INBOX_TOKEN": ""}, "set SOJOURN_INBOX_TOKEN"),
+        ({"SOJOURN_PUSH_GATEWAY_SECRET": ""}, "set SOJOURN_PUSH_GATEWAY_KEY_ID and SOJOURN_PUSH_GATEWAY_SECRET"),
+        ({"DATABASE_URL": ""}, "set DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql://u:hidden@127.0.0.1:9/x"}, "cannot be reached"),
+        ({"SOJOURN_WEB_PORT": "http"}, "SOJOURN_WEB_PORT cannot be used"),
+    ],
+)
+async def test_a_setting_that_is_missing_or_wrong_is_named(
+    database_url: str, differences: dict[str, str], said: str
+) -> None:
+    """One line says what to set, without any secret and without a traceback."""
+    assert said in await refused(environment(database_url, **differences))
+
+
+async def test_a_taken_port_is_named(database_url: str) -> None:
+    """Whoever holds the port keeps it; the program says which and what to do."""
+    with listen(0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = await refused(environment(database_url, SOJOURN_WEB_PORT=str(port)))
+    assert f"Port {port} of {LOOPBACK} cannot be used" in said
+    assert "SOJOURN_WEB_PORT" in said

@@ -1,0 +1,105 @@
+"""Two worlds, one walk: the durable world does what the paper world says (architecture.md, "Time")."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from activities.record import read_record
+from embedded import EmbeddedStack
+from journeys.names import Channel, CustomerId, MessageClass
+from rules.paper import PaperEvent, PaperWorld
+from rules.record import Record
+from tests.live import Live, after_everything, live
+
+BIRTH = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
+FAR = datetime(2031, 1, 1, tzinfo=UTC)
+
+EVENTS: dict[str, dict[str, Any]] = {
+    "app_registered": {},
+    "account_opened": {},
+    "questionnaire_completed": {},
+    "deposit_made": {"amount": "1000.00"},
+    "trade_executed": {"amount": "500.00"},
+    "checked_in": {},
+    "wealth_product_purchased": {"product": "WP-1", "term_days": 60},
+    "opted_out_of_marketing": {},
+    "account_closed": {},
+}
+COMMON = ["app_registered", "account_opened", "questionnaire_completed", "deposit_made", "trade_executed", "checked_in"]
+
+# Gaps of whole days meet the deadlines of the journeys at the very instant.
+gaps = st.one_of(
+    st.integers(0, 200).map(lambda n: timedelta(days=n)),
+    st.integers(0, 20 * 86_400).map(lambda n: timedelta(seconds=n)),
+    st.just(timedelta(0)),
+)
+names = st.one_of(st.sampled_from(COMMON), st.sampled_from(COMMON), st.sampled_from(sorted(EVENTS)))
+scripts = st.lists(st.tuples(gaps, names), min_size=1, max_size=10)
+
+
+def dated(script: list[tuple[timedelta, str]]) -> list[tuple[datetime, str]]:
+    """The events of a script with their times; a customer begins with a registration."""
+    at, events = BIRTH, [(BIRTH, "app_registered")]
+    for gap, name in script:
+        at += gap
+        events.append((at, name))
+    return events
+
+
+def on_paper(world: Live, customers: dict[str, list[tuple[datetime, str]]]) -> Record:
+    """What the paper world says."""
+    record = Record()
+    consents = tuple((kind, Channel.INBOX) for kind in MessageClass)
+    paper = PaperWorld(world.world.catalogue, consents=consents)
+    for customer, events in customers.items():
+        held = {"wealth_product_purchased": timedelta(days=60)}
+        paper_events = [PaperEvent(at, name, at + held[name] if name in held else None) for at, name in events]
+        paper.live(CustomerId(customer), paper_events, FAR, record)
+    record.sort()
+    return record
+
+
+async def for_real(world: Live, customers: dict[str, list[tuple[datetime, str]]], continue_after: int) -> Record:
+    """What the durable world does: every event is in the inbox before the first worker comes."""
+    start = {**after_everything(FAR), "continue_after": continue_after}
+    for customer, events in customers.items():
+        await world.pool.execute("INSERT INTO customer (customer_id) VALUES ($1)", customer)
+        await world.pool.executemany(
+            "INSERT INTO consent VALUES ($1, $2, 'inbox', true, 'test', 'v1', '2020-01-01Z')",
+            [(customer, kind) for kind in MessageClass],
+        )
+        for number, (at, name) in enumerate(events):
+            await world.event(customer, name, at, EVENTS[name], id=f"e{number}", start=start)
+    async with world.working():
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(world.handle(customer).result() for customer in customers))
+    return await read_record(world.pool)
+
+
+# No shrinking: an example takes seconds, and a failure names the customer whose script to look at.
+@settings(
+    max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, phases=[Phase.generate]
+)
+@given(lives=st.lists(scripts, min_size=12, max_size=12), continue_after=st.sampled_from([500, 1, 3]))
+async def test_the_durable_world_does_what_the_paper_world_says(
+    lives: list[list[tuple[timedelta, str]]], continue_after: int, stack: EmbeddedStack, database_url: str
+) -> None:
+    """Random lives, also cut by continue-as-new after every happening, give the same record in both worlds."""
+    async with live(stack, database_url, working=False) as world:
+        await world.pool.execute(
+            "TRUNCATE customer, customer_event, stage_change, journey_run, touch, points_ledger, conversion,"
+            " entry_decision, consent, opt_out, reachability CASCADE"
+        )
+        customers = {world.customer(f"c{number}"): dated(script) for number, script in enumerate(lives)}
+        real = await for_real(world, customers, continue_after)
+        paper = on_paper(world, customers)
+        assert real.stage_changes == paper.stage_changes
+        assert real.runs == paper.runs
+        assert real.touches == paper.touches
+        assert real.points == paper.points
+        assert real.conversions == paper.conversions
