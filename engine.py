@@ -10,8 +10,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultPayloadConverter,
+    JSONPlainPayloadConverter,
+)
 from temporalio.envconfig import ClientConfig
 from temporalio.plugin import SimplePlugin
 from temporalio.service import RPCError
@@ -21,15 +28,42 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from errors import EngineError
 from workflows.customer import CustomerLifecycle
 
-PASSED_THROUGH = ("journeys", "rules", "activities", "errors")
-"""Frozen values and pure functions: importing them anew for every workflow would cost 30 ms each."""
+USUAL_ADDRESS = "localhost:7233"
+PASSED_THROUGH = (
+    "journeys",
+    "rules",
+    "activities",
+    "errors",
+    *(f"workflows.{name}" for name in ("attributes", "inbox", "outcomes", "sends", "steps", "timer")),
+)
+"""Frozen values, pure functions and the helpers of the workflow: importing them anew for every customer would cost
+30 ms each. Import contracts and tests/workflows/test_determinism.py see to it that they stay harmless."""
+
+
+_json = PydanticJSONPlainPayloadConverter()
+
+
+class PayloadConverter(CompositePayloadConverter):
+    """The SDK's Pydantic converter with one cache of type adapters for the process.
+
+    The SDK makes a converter for each workflow, and each would build the adapters anew: 20 ms a customer.
+    """
+
+    def __init__(self) -> None:
+        """Take the SDK's default converters, with Pydantic for JSON."""
+        super().__init__(
+            *(
+                _json if isinstance(one, JSONPlainPayloadConverter) else one
+                for one in DefaultPayloadConverter.default_encoding_payload_converters
+            )
+        )
 
 
 def plugin() -> SimplePlugin:
     """Data converter, sandbox and workflows, for clients, workers and replayers alike."""
     return SimplePlugin(
         "sojourn",
-        data_converter=pydantic_data_converter,
+        data_converter=DataConverter(payload_converter_class=PayloadConverter),
         workflow_runner=_sandboxed,
         workflows=[CustomerLifecycle],
     )
@@ -40,14 +74,30 @@ async def connect(overrides: Mapping[str, Any] | None = None) -> Client:
 
     Raises `EngineError` if the configuration cannot be used or the server cannot be reached.
     """
-    config = {**_configured(), **(overrides or {})}
+    config = {"target_host": USUAL_ADDRESS, **_configured(), **(overrides or {})}
     try:
         return await Client.connect(**config, plugins=[plugin()])
     except (RuntimeError, ValueError, RPCError) as error:
         raise EngineError(
-            f"Temporal does not answer at {config.get('target_host', 'localhost:7233')}: set TEMPORAL_ADDRESS"
+            f"Temporal does not answer at {config['target_host']}: set TEMPORAL_ADDRESS"
             " (host:port), or run `starter.py up` for a local one."
         ) from error
+
+
+async def ensure_namespace(client: Client) -> None:
+    """EngineError if the server does not know the client's namespace, or does not let it in."""
+    try:
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except RPCError as error:
+        raise refusal(error) from error
+
+
+def refusal(error: RPCError) -> EngineError:
+    """What to do about a server that is there and refuses everything."""
+    return EngineError(
+        f"Temporal refuses ({error.message.rstrip('.')}): correct TEMPORAL_NAMESPACE, TEMPORAL_API_KEY or the"
+        " certificates."
+    )
 
 
 def _configured() -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ from activities.registry import Activities
 from activities.templates import store_templates
 from activities.world import World
 from cli.edge import run, run_async
-from engine import connect
+from engine import connect, ensure_namespace
 from journeys import JOURNEYS
 from journeys.names import Channel, Language
 from journeys.published import Published, published, with_templates
@@ -109,6 +109,7 @@ async def work() -> None:
         asyncio.get_running_loop().add_signal_handler(one, stop.set)
     async with open_world(settings, shipped()) as world:
         client = await connect()
+        await ensure_namespace(client)
         async with running(workers(client, world, max_cached_workflows=settings.max_cached_workflows)):
             log.info("worker ready", task_queue=TASK_QUEUE)
             await stop.wait()

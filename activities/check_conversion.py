@@ -6,7 +6,6 @@ import asyncpg
 
 from activities.contracts import CheckConversionRequest, ConversionChecked
 from activities.conversions import convert
-from activities.database import PoolConnection
 from activities.record_events import recorded
 from activities.world import World
 
@@ -17,30 +16,27 @@ async def check_conversion(world: World, request: CheckConversionRequest) -> Con
     A fact that is not among the events yet becomes one, under its own id: a signal that was lost upstream does
     not cause a wrong nudge, and if it comes after all it is known.
     """
-    async with world.pool.acquire() as connection, connection.transaction():
-        if (row := await _event(connection, request)) is None:
-            sequence = await _fact_to_event(connection, request)
-            if sequence is None:
-                return ConversionChecked()
-            row = await _event(connection, request)
-            assert row is not None
-            await convert(
-                connection,
-                request.customer_id,
-                after_sequence=sequence - 1,
-                since=row["occurred_at"],
-                attribution=world.attribution,
-            )
+    row = await _look_up(world, request)
+    if row is None:
+        return ConversionChecked()
+    if row["sequence"] is None:
+        row = await _take_fact(world, request, row)
     folded = row["sequence"] <= request.folded or row["sequence"] in request.folded_ahead
     return ConversionChecked(recorded(world, row), folded)
 
 
-async def _event(connection: PoolConnection, request: CheckConversionRequest) -> asyncpg.Record | None:
-    return await connection.fetchrow(
+async def _look_up(world: World, request: CheckConversionRequest) -> asyncpg.Record | None:
+    """The first event that fits; else the first fact, which has no sequence number yet; else none."""
+    return await world.pool.fetchrow(
         """
-        SELECT sequence, event_id, name, occurred_at, data FROM customer_event
-        WHERE customer_id = $1 AND name = $2 AND occurred_at <= $3 AND ($4::timestamptz IS NULL OR occurred_at >= $4)
-        ORDER BY occurred_at, sequence LIMIT 1
+        SELECT * FROM (
+          SELECT sequence, event_id, name, occurred_at, data FROM customer_event
+          WHERE customer_id = $1 AND name = $2 AND occurred_at <= $3 AND ($4::timestamptz IS NULL OR occurred_at >= $4)
+          UNION ALL
+          SELECT NULL, fact_id, name, occurred_at, data FROM customer_fact
+          WHERE customer_id = $1 AND name = $2 AND occurred_at <= $3 AND ($4::timestamptz IS NULL OR occurred_at >= $4)
+        ) AS known
+        ORDER BY (sequence IS NULL), occurred_at, sequence, event_id LIMIT 1
         """,
         request.customer_id,
         request.check.event,
@@ -49,38 +45,42 @@ async def _event(connection: PoolConnection, request: CheckConversionRequest) ->
     )
 
 
-async def _fact_to_event(connection: PoolConnection, request: CheckConversionRequest) -> int | None:
-    """Copy the first fact that fits into the events; answers its sequence number, or none if there is no fact."""
-    fact = await connection.fetchrow(
-        """
-        SELECT fact_id, name, occurred_at, data FROM customer_fact
-        WHERE customer_id = $1 AND name = $2 AND occurred_at <= $3 AND ($4::timestamptz IS NULL OR occurred_at >= $4)
-        ORDER BY occurred_at, fact_id LIMIT 1
-        """,
-        request.customer_id,
-        request.check.event,
-        request.check.due,
-        request.check.since,
-    )
-    if fact is None:
-        return None
-    sequence = await connection.fetchval(
-        """
-        UPDATE customer SET last_sequence = last_sequence + 1, version = version + 1
-        WHERE customer_id = $1 RETURNING last_sequence
-        """,
-        request.customer_id,
-    )
-    stored = await connection.fetchval(
-        """
-        INSERT INTO customer_event (customer_id, sequence, event_id, name, occurred_at, data, source)
-        VALUES ($1, $2, $3, $4, $5, $6, 'fact') ON CONFLICT (customer_id, event_id) DO NOTHING RETURNING sequence
-        """,
-        request.customer_id,
-        sequence,
-        fact["fact_id"],
-        fact["name"],
-        fact["occurred_at"],
-        fact["data"],
-    )
-    return None if stored is None else int(stored)
+async def _take_fact(world: World, request: CheckConversionRequest, fact: asyncpg.Record) -> asyncpg.Record:
+    """Copy a fact into the events; answers the event of its id, also if that was there already."""
+    async with world.pool.acquire() as connection, connection.transaction():
+        sequence = await connection.fetchval(
+            """
+            UPDATE customer SET last_sequence = last_sequence + 1, version = version + 1
+            WHERE customer_id = $1 RETURNING last_sequence
+            """,
+            request.customer_id,
+        )
+        await connection.execute(
+            """
+            INSERT INTO customer_event (customer_id, sequence, event_id, name, occurred_at, data, source)
+            VALUES ($1, $2, $3, $4, $5, $6, 'fact') ON CONFLICT (customer_id, event_id) DO NOTHING
+            """,
+            request.customer_id,
+            sequence,
+            fact["event_id"],
+            fact["name"],
+            fact["occurred_at"],
+            fact["data"],
+        )
+        await convert(
+            connection,
+            request.customer_id,
+            after_sequence=sequence - 1,
+            since=fact["occurred_at"],
+            attribution=world.attribution,
+        )
+        row = await connection.fetchrow(
+            """
+            SELECT sequence, event_id, name, occurred_at, data FROM customer_event
+            WHERE customer_id = $1 AND event_id = $2
+            """,
+            request.customer_id,
+            fact["event_id"],
+        )
+        assert row is not None
+        return row

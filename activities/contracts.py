@@ -33,6 +33,15 @@ def workflow_id(customer_id: str) -> str:
     return f"customer:{customer_id}"
 
 
+def customer_of(workflow_id: str) -> str:
+    """The customer at an address. Of an id without the prefix the whole, marked so that it is no customer's.
+
+    A backend that forgot the prefix would give a customer a second life beside the first.
+    """
+    prefix, colon, customer_id = workflow_id.partition(":")
+    return customer_id if (prefix, colon) == ("customer", ":") else f":{workflow_id}"
+
+
 def channel_queue(channel: Channel, task_queue: str = TASK_QUEUE) -> str:
     """The task queue that carries a channel's rate limit, beside the queue of the lives."""
     return f"{task_queue}-{channel}"

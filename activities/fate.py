@@ -48,11 +48,15 @@ async def read_fate(connection: Connection, customer_id: CustomerId, delivery: D
 
 async def _recorded(connection: Connection, customer_id: CustomerId, event: Incoming) -> int | None:
     """The number of the event in the books, if it is there with this very content."""
-    row = await connection.fetchrow(
-        "SELECT sequence, name, occurred_at, data FROM customer_event WHERE customer_id = $1 AND event_id = $2",
+    sequence: int | None = await connection.fetchval(
+        """
+        SELECT sequence FROM customer_event
+        WHERE customer_id = $1 AND event_id = $2 AND (name, occurred_at, data) = ($3, $4, $5)
+        """,
         customer_id,
         event.event_id,
+        event.name,
+        event.at,
+        event.data,
     )
-    if row is not None and (row["name"], row["occurred_at"], row["data"]) == (event.name, event.at, event.data):
-        return int(row["sequence"])
-    return None
+    return sequence

@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from math import isfinite
+from typing import Annotated, Any, NoReturn
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
@@ -18,7 +19,10 @@ from journeys.events import EVENTS
 from journeys.names import EventId
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})")
 CONTENT_KEPT = 8_192
+DEEPEST = 50
+TOO_DEEP = f"the argument is nested too deep: send at most {DEEPEST} levels of objects and lists"
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -67,6 +71,11 @@ def unfit_delivery(delivery: Delivery, reason: str) -> Rejected:
     return Rejected(reason, content[:CONTENT_KEPT], hashlib.sha256(content.encode()).hexdigest())
 
 
+def nameless(delivery: Delivery, reason: str) -> Rejected:
+    """A delivery to an id that is no customer's: what was in it is not kept, it may name the person as the id does."""
+    return Rejected(reason, f"{len(delivery.arguments)} argument(s), not kept", unfit_delivery(delivery, reason).digest)
+
+
 def conflicting(event: Incoming) -> Rejected:
     """An event whose id was seen before with different content, for quarantine."""
     content = f"{event.name} at {event.at.isoformat()}"
@@ -109,20 +118,38 @@ def _only_argument(delivery: Delivery) -> object:
     if encoding != "json/plain":
         raise _Unfit(f"the argument is {encoding[:64] or 'not encoded'}: send JSON (encoding json/plain)")
     try:
-        return json.loads(content.encode("latin-1").decode("utf-8"), parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
+        value = json.loads(content.encode("latin-1").decode("utf-8"), parse_constant=_no_number, parse_float=_finite)
+    except ValueError as error:
         raise _Unfit("the argument is not valid JSON: check quoting and encoding (UTF-8)") from error
+    except RecursionError as error:
+        raise _Unfit(TOO_DEEP) from error
+    if not _is_flat_enough(value, DEEPEST):
+        raise _Unfit(TOO_DEEP)
+    return value
 
 
-def _no_number(constant: str) -> object:
+def _no_number(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if isfinite(number) else _no_number(text)
+
+
+def _is_flat_enough(value: object, depth: int) -> bool:
+    """Whether nothing is nested deeper: what one library can read, the next might not be able to write."""
+    if not isinstance(value, (dict, list)):
+        return True
+    inside = value.values() if isinstance(value, dict) else value
+    return depth > 0 and all(_is_flat_enough(each, depth - 1) for each in inside)
 
 
 def _envelope(value: object) -> Envelope:
     if not isinstance(value, dict):
         raise _Unfit("the argument is not a JSON object: send event_id, name, occurred_at and data")
-    if not isinstance(value.get("occurred_at"), str):
-        raise _Unfit("occurred_at is not text: send ISO 8601 with the offset, as in 2026-11-22T09:00:00+08:00")
+    if not isinstance(at := value.get("occurred_at"), str) or not TIME.fullmatch(at):
+        raise _Unfit("occurred_at is no time with its offset: send ISO 8601, as in 2026-11-22T09:00:00+08:00")
     try:
         return Envelope.model_validate(value)
     except ValidationError as error:
@@ -132,9 +159,10 @@ def _envelope(value: object) -> Envelope:
 def _storable(data: dict[str, Any]) -> bool:
     """Whether PostgreSQL takes it: what JSON can say and a database cannot keep must not come near a transaction."""
     try:
-        return not _NUL.search(to_json(data))
+        content = to_json(data)
     except PydanticSerializationError:
         return False
+    return b"\\u0000" not in content or not _NUL.search(content)
 
 
 def _problems(error: ValidationError) -> str:

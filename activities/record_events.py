@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from activities.contracts import RecordedBatch, RecordEventsRequest
 from activities.conversions import convert
 from activities.database import PoolConnection
-from activities.incoming import EARLIEST, Incoming, Rejected, conflicting, read
+from activities.incoming import EARLIEST, Incoming, Rejected, conflicting, nameless, read
 from activities.rejections import reject
 from activities.world import World
 from errors import InputError
@@ -31,13 +31,13 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
     Answers the same when it is run again: what takes effect is told by the state's cursor, not by who wrote it.
     """
     state = request.state
-    incoming, rejected = _sort_out(world, request)
     try:
         customer_id = check_customer_id(state.customer_id)
     except InputError as error:
-        everything = [*rejected, *(_refused(event, str(error)) for event in incoming)]
-        await _quarantine(world, CustomerId(mask(state.customer_id)), everything)
-        return _answer(world, request, [], 0, len(everything), refused_id=True)
+        refused = [nameless(delivery, str(error)) for delivery in request.deliveries]
+        await _quarantine(world, CustomerId(mask(state.customer_id)), refused)
+        return _answer(world, request, [], 0, len(refused), refused_id=True)
+    incoming, rejected = _sort_out(world, request)
     async with world.pool.acquire() as connection, connection.transaction():
         last_sequence, stored = await _lock(connection, customer_id)
         restored = _restored(state, stored)
@@ -47,7 +47,7 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
         await reject(connection, customer_id, rejected, world.rejected_retention)
         await _opt_out(connection, customer_id, incoming)
         await _save(connection, customer_id, last_sequence + len(incoming), current)
-        if incoming:
+        if any(event.name in world.catalogue.goals for event in incoming):
             await convert(
                 connection,
                 customer_id,
@@ -55,7 +55,7 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
                 since=EARLIEST,
                 attribution=world.attribution,
             )
-        rows = await _not_folded(connection, current)
+        rows = await _not_folded(connection, current) if incoming or current.folded < last_sequence else []
     events = [recorded(world, row) for row in rows]
     known = len(incoming) - len(conflicts) - sum(event.sequence > last_sequence for event in events)
     return _answer(world, request, events, known, len(rejected), restored=restored)
@@ -86,10 +86,6 @@ def _sort_out(world: World, request: RecordEventsRequest) -> tuple[list[Incoming
     outcomes = [read(delivery, is_ahead) for delivery in request.deliveries]
     incoming = sorted((one for one in outcomes if isinstance(one, Incoming)), key=lambda event: event.at)
     return incoming, [one for one in outcomes if isinstance(one, Rejected)]
-
-
-def _refused(event: Incoming, reason: str) -> Rejected:
-    return Rejected(reason, f"event {event.name}", f"{event.event_id}")
 
 
 async def _quarantine(world: World, customer_id: CustomerId, rejected: Sequence[Rejected]) -> None:
@@ -150,17 +146,24 @@ async def _store(
 async def _conflicts(
     connection: PoolConnection, customer_id: CustomerId, incoming: Iterable[Incoming]
 ) -> list[Rejected]:
-    by_id = {event.event_id: event for event in incoming}
+    """Compared in the database: there a number is the same however it is written."""
+    events = list(incoming)
     rows = await connection.fetch(
         """
-        SELECT event_id, name, occurred_at, data FROM customer_event
-        WHERE customer_id = $1 AND event_id = ANY($2::text[])
+        SELECT place FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::jsonb[])
+             WITH ORDINALITY AS event (event_id, name, occurred_at, data, place)
+        JOIN customer_event AS stored USING (event_id)
+        WHERE customer_id = $1
+          AND (stored.name, stored.occurred_at, stored.data) <> (event.name, event.occurred_at, event.data)
+        ORDER BY place
         """,
         customer_id,
-        list(by_id),
+        [event.event_id for event in events],
+        [event.name for event in events],
+        [event.at for event in events],
+        [event.data for event in events],
     )
-    stored = {row["event_id"]: (row["name"], row["occurred_at"], row["data"]) for row in rows}
-    return [conflicting(event) for event in incoming if stored[event.event_id] != (event.name, event.at, event.data)]
+    return [conflicting(events[row["place"] - 1]) for row in rows]
 
 
 async def _opt_out(connection: PoolConnection, customer_id: CustomerId, incoming: Iterable[Incoming]) -> None:

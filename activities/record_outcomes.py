@@ -23,13 +23,14 @@ async def record_outcomes(world: World, request: RecordOutcomesRequest) -> Outco
     state = request.state
     customer_id = state.customer_id
     async with world.pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT FROM customer WHERE customer_id = $1 FOR UPDATE", customer_id)
+        await _save(connection, state)
         await _stage_changes(connection, customer_id, request.stage_changes)
         await _ended(connection, customer_id, request.ended)
         await _award_points(connection, customer_id, request.awards)
         decisions = await _decide(connection, world, state, request.offers)
-        await _enter(connection, world, state, [decided for decided in decisions if not decided.refused])
-        await _save(connection, state)
+        if entered := [decided for decided in decisions if not decided.refused]:
+            await _enter(connection, world, state, entered)
+            await _save(connection, state)
     return OutcomesRecorded(decisions)
 
 
@@ -148,14 +149,9 @@ async def _enter(
         )
         # The awards of a run's first steps are written with its entry; the workflow does not write them again.
         await _award_points(connection, state.customer_id, take_entry(state, decided).awards)
-    if entered:
-        await convert(
-            connection,
-            state.customer_id,
-            after_sequence=0,
-            since=_earliest(entered),
-            attribution=world.attribution,
-        )
+    await convert(
+        connection, state.customer_id, after_sequence=0, since=_earliest(entered), attribution=world.attribution
+    )
 
 
 def _earliest(entered: Sequence[EntryDecided]) -> datetime:
@@ -163,7 +159,7 @@ def _earliest(entered: Sequence[EntryDecided]) -> datetime:
 
 
 async def _save(connection: PoolConnection, state: CustomerState) -> None:
-    """Store the life as it stands; every fact a gate looks at may have changed, so the version goes up."""
+    """Store the life as it stands, which locks the customer; what a gate looks at changes: the version goes up."""
     await connection.execute(
         """
         UPDATE customer SET version = version + 1, state = $2, stage = $3, stage_since = $4

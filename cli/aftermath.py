@@ -76,7 +76,7 @@ class _Books:
     story: Story
 
 
-async def send_and_follow(settings: Settings, event: Outgoing, limit: timedelta = LIMIT) -> Aftermath:
+async def send_and_follow(settings: Settings, event: Outgoing, limit: timedelta) -> Aftermath:
     """Send an event and wait until it has taken effect, as long as `limit`.
 
     InputError if Temporal does not take it; EngineError or DatabaseError if a server is not there.
@@ -84,7 +84,7 @@ async def send_and_follow(settings: Settings, event: Outgoing, limit: timedelta 
     client = await connect_temporal(settings)
     async with open_database(settings) as connection:
         before = await _books(connection, event)
-        await deliver(client, event)
+        await deliver(client, event, limit)
         view = await _settled(client, event, limit)
         after = await _books(connection, event)
     return _aftermath(event, before, after, view)

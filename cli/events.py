@@ -17,17 +17,18 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from activities.moments import Moment
-from cli.aftermath import Aftermath, Result, send_and_follow
+from cli.aftermath import LIMIT, Aftermath, Result, send_and_follow
 from cli.edge import run_async, some_rejected
 from cli.event_file import NEEDED, events_of
 from cli.look import happenings
 from cli.sending import Outgoing, checked, deliver, send_all
 from cli.servers import connect_temporal
 from cli.show import print_json, print_table, progress, told
-from cli.tabular import Reject, Rejects, open_table
+from cli.tabular import Rejects, open_table
 from errors import InputError
 from journeys.events import EVENTS
 from journeys.names import CustomerId
+from rules.customer_id import check_customer_id
 from settings import Settings, load_settings
 
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
@@ -46,6 +47,7 @@ def event(customer_id: str, name: str, data: str, at: str | None, event_id: str 
     Exit code 1 if the workflow rejects it; then `starter.py rejected` lists it.
     """
     settings = load_settings()
+    check_customer_id(customer_id)
     argument = {
         "event_id": event_id or uuid.uuid4().hex,
         "name": _known_name(name),
@@ -53,7 +55,7 @@ def event(customer_id: str, name: str, data: str, at: str | None, event_id: str 
         "data": _object(data),
     }
     outgoing = checked(customer_id, argument, settings.future_tolerance)
-    aftermath = run_async(send_and_follow(settings, outgoing))
+    aftermath = run_async(send_and_follow(settings, outgoing, LIMIT))
     if as_json:
         print_json({"customer_id": outgoing.customer_id, **argument, **asdict(aftermath)})
     else:
@@ -87,7 +89,7 @@ async def send_event(settings: Settings, customer_id: CustomerId, event: Mapping
     InputError if it does not fit, or if the workflow rejects it.
     """
     outgoing = checked(customer_id, event, settings.future_tolerance)
-    aftermath = await send_and_follow(settings, outgoing)
+    aftermath = await send_and_follow(settings, outgoing, LIMIT)
     if aftermath.result is Result.REJECTED:
         raise InputError(f"it was rejected again: {aftermath.reason}")
     return _verdict(outgoing, aftermath)
@@ -127,12 +129,16 @@ def _moment(at: str) -> str:
 
 def _object(data: str) -> dict[str, Any]:
     try:
-        value = json.loads(data)
+        value = json.loads(data, parse_constant=_no_number)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise InputError('--data is not a JSON object: write it as \'{"amount": "1000.00"}\'')
     return value
+
+
+def _no_number(constant: str) -> object:
+    raise ValueError(f"{constant} is not a number")
 
 
 def _show(event: Outgoing, aftermath: Aftermath, zone: ZoneInfo) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
@@ -26,17 +27,16 @@ def tables_of(record: Record) -> Sequence[str]:
     """The rows of a sorted record as CSV without headers, one text for each file."""
     return (
         _csv((who, from_, to, utc(at), cause) for who, from_, to, at, cause in record.stage_changes),
-        _csv((*row[:4], utc(row.planned_at), *row[5:]) for row in record.touches),
-        _csv((*row[:3], utc(row.entered_at), utc(row.ended_at), row.outcome) for row in record.runs),
+        _csv((who, name, entry, step, utc(at), out, why) for who, name, entry, step, at, out, why in record.touches),
+        _csv((who, name, entry, utc(at), end and utc(end), out) for who, name, entry, at, end, out in record.runs),
         _csv((who, utc(at), amount, reason) for who, at, amount, reason in record.points),
     )
 
 
-def utc(at: datetime | None) -> str:
-    """As in 1997-01-02T00:00:00Z; nothing for none."""
-    if at is None:
-        return ""
-    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat()[:-6] + "Z"
+@lru_cache(maxsize=1 << 16)
+def utc(at: datetime) -> str:
+    """As in 1997-01-02T00:00:00Z."""
+    return at.astimezone(UTC).isoformat()[:-6] + "Z"
 
 
 @dataclass(frozen=True, slots=True)

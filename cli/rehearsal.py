@@ -33,7 +33,7 @@ from rules.record import Record
 AT_ONCE = 1_000
 """Customers lived before their rows are handed over."""
 
-WORTH_SHARING = 20_000
+WORTH_SHARING = 5_000
 """Rows; with fewer, further processes take longer to start than they save."""
 
 Books = Mapping[CustomerId, Sequence[PaperEvent]]
@@ -58,15 +58,16 @@ class Rehearsal:
     books: Books = field(default_factory=dict)
     with_tables: bool = True
 
-    def parts(self, processes: int) -> Iterator[Part]:
-        """Live all customers, in the order of their ids."""
+    @contextmanager
+    def parts(self, processes: int) -> Iterator[Iterator[Part]]:
+        """Live all customers, in the order of their ids; the processes go with the block."""
         names = list(self.file.rows)
         shares = [names[place : place + AT_ONCE] for place in range(0, len(names), AT_ONCE)]
         if processes == 1 or self.file.row_count < WORTH_SHARING:
-            yield from map(self.live, shares)
+            yield map(self.live, shares)
             return
         with _workers(self, processes) as workers:
-            yield from workers.map(_live, shares)
+            yield workers.map(_live, shares)
 
     def live(self, names: Sequence[CustomerId]) -> Part:
         """Live some customers, in the order given."""
@@ -117,20 +118,27 @@ _rehearsal: Rehearsal | None = None
 @contextmanager
 def _workers(rehearsal: Rehearsal, processes: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that are forked with all that was read: handing it over would take longer than reading it."""
-    gc.freeze()
-    workers = ProcessPoolExecutor(
-        processes, multiprocessing.get_context("fork"), initializer=_take, initargs=(rehearsal,)
-    )
+    fork = multiprocessing.get_context("fork")
+    workers = ProcessPoolExecutor(processes, fork, initializer=_take, initargs=(rehearsal,))
     try:
         yield workers
     finally:
         workers.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Of the millions of values of a rehearsal none is in a cycle: looking for cycles would only cost time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 def _take(rehearsal: Rehearsal) -> None:
     global _rehearsal
     _rehearsal = rehearsal
-    gc.disable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

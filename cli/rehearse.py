@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from cli.outputs import TableFiles, table_files
 from cli.paper_books import read_books
 from cli.play_file import PlayOptions, midnight, read_play_file
 from cli.play_options import file_options
-from cli.rehearsal import Rehearsal, paper_world, processors
+from cli.rehearsal import Rehearsal, paper_world, processors, without_garbage_collection
 from cli.report.summary import Summary
 from cli.show import print_table, progress
 from cli.tabular import Reject, Rejects
@@ -42,15 +41,14 @@ def rehearse(
     processes: int | None,
 ) -> None:
     """Let the journeys run over FILE on paper: nothing is sent, and the same file gives the same result."""
-    # What is read lives as long as the process and holds no cycles: looking for some would only cost time.
-    gc.disable()
     world = paper_world(CONSENTS[consent], also)
     last = None if until is None else _end_of(until, options)
     books = read_books(facts) if facts else {}
     started = perf_counter()
-    read = read_play_file(file, options)
-    rehearsal = Rehearsal(read, world, last or read.last, books, with_tables=out is not None)
-    summary, rejects = _run(rehearsal, out, processes or processors())
+    with without_garbage_collection():
+        read = read_play_file(file, options)
+        rehearsal = Rehearsal(read, world, last or read.last, books, with_tables=out is not None)
+        summary, rejects = _run(rehearsal, out, processes or processors())
     _tell(summary, read.row_count / (perf_counter() - started), options)
     if out is not None:
         _report(summary, file, out, assumptions(options, consent), rehearsal.until)
@@ -85,8 +83,8 @@ def _run(rehearsal: Rehearsal, out: Path | None, processes: int) -> tuple[Summar
 
 def _live(rehearsal: Rehearsal, processes: int, tables: TableFiles | None) -> tuple[Summary, list[Reject]]:
     summary, rejects = Summary(), list[Reject]()
-    parts = rehearsal.parts(processes)
-    with progress("rehearsing", len(rehearsal.file.rows)) as show:
+    # The bar draws itself in a thread, which would not survive a fork: the processes come first.
+    with rehearsal.parts(processes) as parts, progress("rehearsing", len(rehearsal.file.rows)) as show:
         for part in parts:
             if tables is not None:
                 tables.add(part.tables)

@@ -22,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts import RECORD_EVENT, TASK_QUEUE, WORKFLOW_TYPE, Delivery, workflow_id
 from activities.incoming import Incoming, Rejected, read
 from cli.tabular import Row
+from engine import refusal
 from errors import EngineError, InputError
 from journeys.names import CustomerId
 from rules.customer_id import check_customer_id
@@ -57,9 +58,7 @@ class Outgoing:
         try:
             content = to_json(self.argument)
         except PydanticSerializationError as error:
-            raise InputError("has characters that are no text: write it in UTF-8") from error
-        if b"\\u0000" in content:
-            raise InputError("has a NUL character: take it out")
+            raise InputError("data has characters that are no text, or is nested too deeply: correct it") from error
         return Delivery(RECORD_EVENT, (("json/plain", content.decode("latin-1")),))
 
 
@@ -105,7 +104,9 @@ async def deliver(client: Client, event: Outgoing, patience: timedelta = PATIENC
         except RPCError as error:
             _raise_if_final(error)
             if time.monotonic() > deadline:
-                raise EngineError(f"Temporal does not answer ({error.status.name})") from error
+                raise EngineError(
+                    f"Temporal does not answer any more ({error.status.name}): start it, or correct TEMPORAL_ADDRESS."
+                ) from error
         await asyncio.sleep(pause.total_seconds())
         pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -113,11 +114,9 @@ async def deliver(client: Client, event: Outgoing, patience: timedelta = PATIENC
 def _raise_if_final(error: RPCError) -> None:
     """Most errors pass by themselves; these do not."""
     if error.status in _ABOUT_THIS_ONE:
-        raise InputError(f"Temporal does not take this event ({error.message}): shorten its data") from error
+        raise InputError(f"Temporal does not take it ({error.message.rstrip('.')}): shorten its data, or send it later") from error
     if error.status in _ABOUT_ALL:
-        raise EngineError(
-            f"Temporal refuses ({error.message}): correct TEMPORAL_NAMESPACE, TEMPORAL_API_KEY or the certificates"
-        ) from error
+        raise refusal(error) from error
 
 
 async def send_all(events: Iterable[Outgoing], deliver: Deliver, refused: Refused, concurrency: int) -> int:
@@ -144,8 +143,8 @@ async def send_all(events: Iterable[Outgoing], deliver: Deliver, refused: Refuse
 
 def _how_far(senders: _Senders, line: _Line) -> str:
     return (
-        f"{senders.problem}: {senders.sent:,} events were sent, all of those before line {line.first_line:,};"
-        " run the command again when Temporal is there, what was sent counts once."
+        f"{senders.problem} {senders.sent:,} events were sent, among them all before line {line.first_line:,}."
+        " Run the command again when that is done: what was sent counts once."
     )
 
 

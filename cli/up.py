@@ -28,7 +28,7 @@ def up() -> None:
     """
     settings = load_settings()
     _forget_other_servers()
-    run_async(keep_running(settings.state_folder, _prepare, _report, ready=_announce))
+    run_async(keep_running(settings.state_folder, programs_for, _report, ready=_announce))
 
 
 def _forget_other_servers() -> None:
@@ -37,7 +37,7 @@ def _forget_other_servers() -> None:
         del os.environ[name]
 
 
-async def _prepare(stack: EmbeddedStack) -> Sequence[Program]:
+async def programs_for(stack: EmbeddedStack) -> Sequence[Program]:
     """Bring the schema up to date; what is to run beside the servers."""
     for name in await migrate(stack.database_url):
         _report(f"applied {name}")

@@ -120,9 +120,9 @@ class Program:
         """Say which stack it belongs to; needed before the start."""
         self._child = Child(folder, self.name)
 
-    async def start(self) -> None:
-        """Start it; its output goes where ours goes."""
-        await self._running().start(self._argv, environment=self._environment, show_output=True)
+    async def start(self, *, show_output: bool = True) -> None:
+        """Start it; its output goes where ours goes, or into the stack's folder."""
+        await self._running().start(self._argv, environment=self._environment, show_output=show_output)
 
     async def stop(self) -> None:
         """Ask it to end, and end it after 10 seconds."""

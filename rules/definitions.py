@@ -83,6 +83,12 @@ class Catalogue:
         changes = [StageTrigger(from_, to) for from_ in (None, *Stage) for to in Stage]
         return {change: tuple(d for d in self.definitions if _starts_on(d, change)) for change in changes}
 
+    @cached_property
+    def goals(self) -> frozenset[str]:
+        """The events that are a goal of a journey, of this catalogue or of any version ever published."""
+        journeys = [d.journey for d in self.definitions] + [one.journey for one in published().values()]
+        return frozenset(str(one.goal.event) for one in journeys if one.goal)
+
     def starting_on_event(self, name: str) -> tuple[Definition, ...]:
         """The journeys that an event may start."""
         return self._by_event.get(name, ())

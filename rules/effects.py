@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from journeys.names import ContentHash, EventId, JourneyName, Stage, StepId
@@ -98,16 +98,20 @@ class CheckConversion:
     due: datetime
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Effects:
     """Everything that one happening led to, each list in order."""
 
-    stage_changes: list[StageChanged] = field(default_factory=list)
-    offers: list[EntryOffered] = field(default_factory=list)
-    ended: list[RunEnded] = field(default_factory=list)
-    awards: list[PointsAwarded] = field(default_factory=list)
-    sends: list[SendMessage] = field(default_factory=list)
-    checks: list[CheckConversion] = field(default_factory=list)
+    stage_changes: list[StageChanged]
+    offers: list[EntryOffered]
+    ended: list[RunEnded]
+    awards: list[PointsAwarded]
+    sends: list[SendMessage]
+    checks: list[CheckConversion]
+
+    def __init__(self) -> None:
+        self.stage_changes, self.offers, self.ended = [], [], []
+        self.awards, self.sends, self.checks = [], [], []
 
     @property
     def has_rows(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
@@ -11,9 +10,10 @@ from journeys.names import ContentHash, JourneyName, Stage
 from rules.definitions import Catalogue, Definition, StageTrigger, definition
 from rules.effects import EntryOffered
 from rules.state import CustomerState, Entries, Run
+from rules.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EntryDecided:
     """A decision with its record: entered when `refused` is empty."""
 

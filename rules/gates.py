@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Literal, assert_never
 
 from journeys.names import Channel, JourneyName, MessageClass, StepId, TemplateName
+from rules.values import value
 
 MARKETING_EXPIRES = timedelta(hours=24)
 BRAKE_RECHECK = timedelta(minutes=15)
@@ -99,7 +100,7 @@ class Judgement:
     hold_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TouchSettled:
     """The touch has its outcome, at the business time from which later waits count."""
 
@@ -116,7 +117,7 @@ class TouchSettled:
         return f"{self.outcome}: {self.reason}" if self.reason else self.outcome
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HeldUntil:
     """Ask again at a business time; the step is not done."""
 
@@ -128,7 +129,7 @@ class HeldUntil:
     kind: Literal["held"] = "held"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NextChannel:
     """This channel refused; ask on the next one's queue."""
 

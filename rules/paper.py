@@ -16,7 +16,7 @@ from journeys.lifecycle import LIFECYCLE_POLICY, LifecyclePolicy
 from journeys.names import Channel, ContentHash, CustomerId, EventId, JourneyName, MessageClass, StepId
 from rules import life
 from rules.definitions import Catalogue, definition
-from rules.effects import CheckConversion, Effects, RecordedEvent, SendMessage
+from rules.effects import CheckConversion, Effects, EntryOffered, RecordedEvent, SendMessage, StageChanged
 from rules.entry import EntryDecided, decide
 from rules.gates import Facts, HeldUntil, Judgement, TouchSettled, judge
 from rules.record import ConversionRow, PointsRow, Record, RunRow, StageChangeRow, TouchRow
@@ -54,12 +54,17 @@ class PaperWorld:
         until: datetime,
         record: Record,
         books: Sequence[PaperEvent] = (),
+        begins: StageChanged | None = None,
     ) -> None:
         """Live one customer up to and including `until`; the rows go to `record`.
 
         `events` are in event-time order. `books` is what the broker's own books say, asked by conversion checks.
+        `begins` puts a customer whose earlier life is not told into a stage.
         """
-        _PaperLife(self, customer_id, record, list(books)).live(events, until)
+        told = _PaperLife(self, customer_id, record, list(books))
+        if begins is not None:
+            told.begin(begins)
+        told.live(events, until)
 
 
 class _Window(NamedTuple):
@@ -86,6 +91,14 @@ class _PaperLife:
     def __post_init__(self) -> None:
         self.state = CustomerState(self.customer_id, policy=self.world.policy)
 
+    def begin(self, change: StageChanged) -> None:
+        self.state.lifecycle.stage, self.state.lifecycle.since = change.to_stage, change.at
+        effects = Effects()
+        effects.stage_changes.append(change)
+        offer = EntryOffered(change.cause, change.at, from_stage=change.from_stage, to_stage=change.to_stage)
+        effects.offers.append(offer)
+        self._perform(effects)
+
     def live(self, events: Iterable[PaperEvent], until: datetime) -> None:
         for event in events:
             if event.at > until:
@@ -105,15 +118,10 @@ class _PaperLife:
 
     def _recorded(self, event: PaperEvent) -> RecordedEvent:
         self.sequence += 1
-        return RecordedEvent(
-            self.sequence,
-            EventId(str(self.sequence)),
-            event.name,
-            event.at,
-            EVENTS[event.name].milestone,
-            bool(self.world.catalogue.starting_on_event(event.name)),
-            event.held_until,
-        )
+        name = event.name
+        milestone, starts = EVENTS[name].milestone, bool(self.world.catalogue.starting_on_event(name))
+        event_id = EventId(str(self.sequence))
+        return RecordedEvent(self.sequence, event_id, name, event.at, milestone, starts, event.held_until)
 
     def _take_event(self, event: RecordedEvent) -> None:
         self._note(event)

@@ -22,7 +22,9 @@ from activities.contracts import (
     Delivery,
     RecordedBatch,
     RecordEventsRequest,
+    customer_of,
 )
+from activities.start import LifeInput, clock_from
 from journeys.names import CustomerId
 from rules import card, life
 from rules.clock import Clock
@@ -31,7 +33,7 @@ from rules.life import Deadline, What
 from rules.state import CustomerState
 from workflows import steps
 from workflows.attributes import Attributes
-from workflows.inbox import LifeInput, clock_from, delivery_from, life_input_from
+from workflows.inbox import delivery_from, life_input_from
 from workflows.outcomes import Outcomes
 from workflows.sends import LONGEST_IN_FLIGHT, Sends
 from workflows.timer import LazyTimer
@@ -55,7 +57,7 @@ class CustomerLifecycle:
     def __init__(self, arguments: Sequence[RawValue]) -> None:
         info = workflow.info()
         start = life_input_from(arguments, continued=info.continued_run_id is not None)
-        customer_id = CustomerId(info.workflow_id.removeprefix("customer:"))
+        customer_id = CustomerId(customer_of(info.workflow_id))
         self._state = start.state or CustomerState(customer_id, rules_version=0)
         if start.clock is not None:
             self._state.clock = start.clock
@@ -82,6 +84,7 @@ class CustomerLifecycle:
                 self._state.attention = [CANCEL_REFUSED]
                 self._noticed = True
         living.result()
+        self._busy = False
 
     @workflow.signal(dynamic=True, description="An event of the customer: see docs/contract.md")
     def receive(self, name: str, arguments: Sequence[RawValue]) -> None:

@@ -58,7 +58,7 @@ def stages_over_time(summary: Summary, last_day: int) -> str:
     with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
         figure, axes = _canvas(3.4)
         axes.stackplot(
-            date2num([date_of(day) for day in days]),
+            date2num([date_of(day) for day in days]),  # type: ignore[no-untyped-call]
             list(present.values()),
             labels=list(present),
             colors=[_STAGE_COLOURS[stage] for stage in present],

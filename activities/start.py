@@ -1,0 +1,70 @@
+"""The start input of a customer's workflow, as plain data. Reading it cannot fail.
+
+Here and not in `workflows/`: what is built at import, as the adapters are, would be built anew for every workflow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pydantic import TypeAdapter, ValidationError
+
+from activities.contracts import Delivery
+from rules.clock import Clock
+from rules.state import CustomerState
+
+CONTINUE_AFTER = 500
+FASTEST = 1e9
+LONGEST_GRACE = timedelta(hours=1)
+ANCHORS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+
+
+@dataclass(slots=True)
+class LifeInput:
+    """The start input. Senders give `{}`; a player adds a clock; a run that continues another has its state.
+
+    `continue_after` is the number of happenings after which a run continues as new.
+    """
+
+    clock: Clock | None = None
+    state: CustomerState | None = None
+    continue_after: int = CONTINUE_AFTER
+
+
+_INPUT: TypeAdapter[LifeInput] = TypeAdapter(LifeInput)
+_CLOCK: TypeAdapter[Clock] = TypeAdapter(Clock)
+
+
+def life_input(argument: bytes, *, continued: bool) -> LifeInput:
+    """The start input, or the default for one that is none of ours: a wrong input must not keep a customer out.
+
+    Only a run that continues another may bring a state: nobody else can know it.
+    """
+    try:
+        given = _INPUT.validate_json(argument)
+    except ValidationError:
+        return LifeInput()
+    if continued:
+        return given
+    clock = given.clock if given.clock is not None and _runs(given.clock) else None
+    return LifeInput(clock, None, given.continue_after if given.continue_after > 0 else CONTINUE_AFTER)
+
+
+def clock_from(delivery: Delivery) -> Clock | None:
+    """The clock in a delivery, if it is one."""
+    try:
+        clock = _CLOCK.validate_json(delivery.arguments[0][1]) if delivery.arguments else None
+    except ValidationError:
+        return None
+    return clock if clock is not None and _runs(clock) else None
+
+
+def _runs(clock: Clock) -> bool:
+    """Whether it can be reckoned with: forwards, from points in time, without leaving the calendar."""
+    anchors = (clock.real_anchor, clock.business_anchor)
+    return (
+        all(anchor.utcoffset() is not None and ANCHORS[0] <= anchor <= ANCHORS[1] for anchor in anchors)
+        and 0 < clock.speed <= FASTEST
+        and timedelta(0) <= clock.grace <= LONGEST_GRACE
+    )

@@ -1,0 +1,246 @@
+"""`starter.py play FILE` and `starter.py demo`: real people's months in minutes, on the real engine."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+from temporalio.client import Client
+
+from activities.database import Pool, open_pool
+from activities.record import read_record
+from cli.agreement import agreement, up_to
+from cli.edge import run_async
+from cli.outputs import write_tables
+from cli.paper_books import read_books
+from cli.play_file import Lives, PlayOptions, event_named, first_event_named, read_lives
+from cli.play_options import file_options
+from cli.player import GRACE, Moment, Player, percentile
+from cli.rehearsal import paper_world, record_of
+from cli.rehearse import assumptions
+from cli.report import Agreement, write_report
+from cli.report.summary import Summary, summary_of
+from cli.servers import connect_temporal
+from cli.tabular import Rejects
+from cli.up import programs_for
+from embedded import EmbeddedStack
+from engine import connect
+from errors import InputError, SettingsError
+from journeys.names import Channel, MessageClass
+from rules.clock import Clock
+from rules.record import Record
+from settings import Settings, load_settings
+
+TAKES = timedelta(seconds=105)
+"""How long a play takes if no speed is given (real time)."""
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "cdnow" / "cdnow_sample.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What is played, and how."""
+
+    file: Path
+    options: PlayOptions
+    out: Path
+    days_a_second: float | None
+    facts: Path | None
+    leave: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Theatre:
+    """Where a play takes place."""
+
+    client: Client
+    pool: Pool
+    ui_url: str
+
+
+@click.command()
+@file_options
+@click.option("--speed", type=click.FloatRange(min=0.001), help="Days a second; without it, about two minutes in all.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="out/play", show_default=True)
+@click.option("--facts", type=click.Path(path_type=Path), help="What the broker's own books say, as for `facts`.")
+@click.option("--exit", "leave", is_flag=True, help="End when it is over instead of leaving the servers up.")
+def play(file: Path, options: PlayOptions, speed: float | None, out: Path, facts: Path | None, leave: bool) -> None:
+    """Let the journeys run over FILE on the real engine, with the clock sped up.
+
+    On an embedded stack of its own, or on the servers of the environment if SOJOURN_ENVIRONMENT=sandbox.
+    """
+    run_async(_play(Play(file, options, out, speed, facts, leave)))
+
+
+@click.command()
+@click.option("--customers", type=click.IntRange(min=1), default=300, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="out/demo", show_default=True)
+@click.option("--speed", type=click.FloatRange(min=0.001), help="Days a second; without it, about two minutes in all.")
+@click.option("--exit", "leave", is_flag=True, help="End when it is over instead of leaving the servers up.")
+def demo(customers: int, out: Path, speed: float | None, leave: bool) -> None:
+    """Play the purchases of real people (examples/cdnow) from January 1997 to June 1998."""
+    first = first_event_named("app_registered")
+    zone = load_settings().default_zone
+    options = PlayOptions(event_named("trade_executed"), zone, first, timedelta(days=14), customers)
+    run_async(_play(Play(EXAMPLE, options, out, speed, None, leave)))
+
+
+async def _play(play: Play) -> None:
+    settings = load_settings()
+    lives = await asyncio.to_thread(read_lives, play.file, play.options)
+    if not lives.lives:
+        raise InputError(f"{play.file} has no row that could be played: see `starter.py rehearse {play.file}`")
+    for note in assumptions(play.options, "inbox"):
+        click.echo(note)
+    async with _theatre(settings) as theatre:
+        click.echo(f"\nCustomers, live: {theatre.ui_url}\n")
+        await _prepare(theatre, play, lives, settings)
+        player = Player(theatre.client, theatre.pool, _clock(play, lives))
+        await _perform(player, lives)
+        record = up_to(await read_record(theatre.pool), lives.last)
+        agreed = _report(play, lives, record, player)
+        _tell(agreed, player, play)
+        with Rejects(play.file, play.out / "rejects.csv") as rejected:
+            for reject in lives.rejects:
+                rejected.add(reject)
+        if not play.leave:
+            await _look_around(theatre)
+        rejected.leave()
+
+
+@asynccontextmanager
+async def _theatre(settings: Settings) -> AsyncIterator[Theatre]:
+    """A stack of its own, or the servers of the environment if they are marked as a sandbox."""
+    async with AsyncExitStack() as opened:
+        if settings.database_url is None:
+            stack = await opened.enter_async_context(EmbeddedStack())
+            await _start_programs(stack, opened)
+            client = await connect(
+                {"target_host": stack.temporal_address, "namespace": "default", "tls": False, "api_key": None}
+            )
+            url, ui_url = stack.database_url, stack.ui_url
+        elif settings.environment == "production":
+            raise SettingsError(
+                "play would award real points and send real messages: unset DATABASE_URL to play on a stack of its own,"
+                " or mark the servers with SOJOURN_ENVIRONMENT=sandbox"
+            )
+        else:
+            client = await connect_temporal(settings)
+            url, ui_url = settings.require_database_url(), "the UI of your Temporal server"
+        pool = await open_pool(url)
+        opened.push_async_callback(pool.close)
+        yield Theatre(client, pool, ui_url)
+
+
+async def _start_programs(stack: EmbeddedStack, opened: AsyncExitStack) -> None:
+    for program in await programs_for(stack):
+        program.live_in(stack.folder)
+        await program.start(show_output=False)
+        opened.push_async_callback(program.stop)
+
+
+async def _prepare(theatre: Theatre, play: Play, lives: Lives, settings: Settings) -> None:
+    """Everybody agrees to the inbox; the broker's books are there from the start."""
+    ids = [life.customer_id for life in lives.lives]
+    await theatre.pool.execute(
+        "INSERT INTO customer (customer_id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", ids
+    )
+    await theatre.pool.execute(
+        """
+        INSERT INTO consent (customer_id, message_class, channel, given, source, text_version, at)
+        SELECT customer_id, message_class, $3, true, 'play', 'play', $4
+        FROM unnest($1::text[]) AS customer_id, unnest($2::text[]) AS message_class ON CONFLICT DO NOTHING
+        """,
+        ids,
+        list(MessageClass),
+        Channel.INBOX,
+        lives.lives[0].events[0].at,
+    )
+    if play.facts is not None:
+        for customer_id, facts in read_books(play.facts).items():
+            await theatre.pool.executemany(
+                """
+                INSERT INTO customer_fact (customer_id, name, occurred_at, fact_id) VALUES ($1, $2, $3, $4)
+                ON CONFLICT DO NOTHING
+                """,
+                [(customer_id, fact.name, fact.at, f"fact-{number}") for number, fact in enumerate(facts)],
+            )
+
+
+def _clock(play: Play, lives: Lives) -> Clock:
+    """Begins a moment before the first event."""
+    first = min(life.events[0].at for life in lives.lives)
+    span = lives.last - first
+    speed = play.days_a_second * 86_400 if play.days_a_second else max(span / TAKES, 1.001)
+    return Clock(datetime.now(UTC) + timedelta(seconds=1), first, speed, GRACE)
+
+
+async def _perform(player: Player, lives: Lives) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    total = sum(len(life.events) for life in lives.lives)
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} events")
+    console = Console(stderr=True)
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task("starting", total=total)
+
+        def show(moment: Moment) -> None:
+            days = moment.speed / 86_400
+            said = f"{moment.at:%Y-%m-%d} · {days:.1f} days/s · lag {moment.lag.total_seconds():.1f} s"
+            bar.update(task, completed=moment.sent, description=said)
+
+        await player.play(lives.lives, lives.last, show)
+        await player.run_at(1.0)
+        bar.update(task, completed=total, description=f"{lives.last:%Y-%m-%d}")
+
+
+def _report(play: Play, lives: Lives, record: Record, player: Player) -> Agreement:
+    books = read_books(play.facts) if play.facts else {}
+    rehearsed = record_of(lives.lives, paper_world([Channel.INBOX]), lives.last, books)
+    agreed = agreement(record, rehearsed)
+    write_tables(record, play.out)
+    write_report(
+        _summary(record, lives),
+        play.out / "report.html",
+        title=f"Play of {play.file.name}",
+        notes=[*assumptions(play.options, "inbox"), _lag(player)],
+        until=lives.last,
+        agreement=agreed,
+    )
+    return agreed
+
+
+def _summary(record: Record, lives: Lives) -> Summary:
+    events = sum(len(life.events) for life in lives.lives)
+    return summary_of(record, customers=len(lives.lives), events=events)
+
+
+def _lag(player: Player) -> str:
+    shares = ((name, percentile(player.lags, share)) for name, share in (("p50", 0.5), ("p97", 0.97), ("max", 1.0)))
+    said = ", ".join(f"{name} {lag.total_seconds():.2f} s" for name, lag in shares)
+    slower = f"; slowed down {len(player.speeds) - 1} times" if len(player.speeds) > 1 else ""
+    return f"Lag of the signals in real time: {said}{slower}."
+
+
+def _tell(agreed: Agreement, player: Player, play: Play) -> None:
+    click.echo(_lag(player))
+    click.echo(f"{agreed.agreeing:,} of {agreed.touches:,} touches ({agreed.share:.1f} %) agree with the rehearsal.")
+    for why, number in sorted(agreed.explained.items()):
+        click.echo(f"  {number:,}: {why}")
+    click.echo(f"The tables and the report are in {play.out}/ (open {play.out}/report.html).")
+
+
+async def _look_around(theatre: Theatre) -> None:
+    """Leave everything up until Ctrl-C."""
+    click.echo(f"\nLook around: {theatre.ui_url} — Ctrl-C ends it.")
+    stop = asyncio.Event()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+    await stop.wait()

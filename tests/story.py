@@ -1,0 +1,102 @@
+"""Journeys as stories: what one customer does, and what the journey then says, in days after the beginning.
+
+    assert story(onboarding_guidance).when(account_opened, on_day=5).touches() == [
+        "day 0 welcome",
+        "day 3 open-account-reminder",
+        "day 14 first-product",
+    ]
+
+The customer consents to everything and comes into the journey on day 0 at 10:00; a draft runs like a live journey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from journeys.events import EventType
+from journeys.language import Journey, StageEntered, Trigger
+from journeys.names import Channel, CustomerId, MessageClass, Stage
+from journeys.published import with_templates
+from journeys.templates import templates
+from rules.definitions import Catalogue
+from rules.effects import StageChanged
+from rules.paper import PaperEvent, PaperWorld
+from rules.record import Record
+
+START = datetime(2026, 3, 2, 10, tzinfo=ZoneInfo("Asia/Shanghai")).astimezone(UTC)
+DAY = timedelta(days=1)
+EVERYTHING = tuple((message_class, channel) for message_class in MessageClass for channel in Channel)
+
+
+@dataclass(frozen=True)
+class Story:
+    """One customer in one journey. Each word answers a new story, so that a beginning can be shared."""
+
+    journey: Journey
+    trigger: Trigger
+    world: PaperWorld
+    events: Sequence[PaperEvent] = ()
+    books: Sequence[PaperEvent] = ()
+
+    def when(self, event: EventType, *, on_day: float) -> Story:
+        """The customer does something; 1.5 is 36 hours after the beginning."""
+        return replace(self, events=(*self.events, PaperEvent(START + on_day * DAY, event)))
+
+    def in_the_books(self, event: EventType, *, on_day: float) -> Story:
+        """The customer does something that no backend tells, but the broker's own books know."""
+        return replace(self, books=(*self.books, PaperEvent(START + on_day * DAY, event)))
+
+    def touches(self) -> list[str]:
+        """The planned touches, as 'day 3 open-account-reminder'; one not sent says why."""
+        return [
+            _on(row.planned_at, row.step if row.outcome == "sent" else f"{row.step} ({row.outcome}: {row.reason})")
+            for row in self.record.touches
+        ]
+
+    def ends(self) -> list[str]:
+        """The outcome of each run that ended, as 'day 10 not interested'."""
+        return [_on(row.ended_at, row.outcome) for row in self.record.runs if row.ended_at is not None]
+
+    def points(self) -> list[str]:
+        """The points awarded, as 'day 0 +20 app registration'."""
+        return [_on(row.at, f"+{row.amount} {row.reason}") for row in self.record.points]
+
+    def conversions(self) -> list[str]:
+        """The goals reached in their window, as 'day 5 converted'."""
+        return [_on(row.at, "converted") for row in self.record.conversions]
+
+    @cached_property
+    def record(self) -> Record:
+        """Everything that happened, until all runs have ended."""
+        events = sorted(self.events, key=lambda event: event.at)
+        until = max([START, *(event.at for event in events)]) + self.journey.ends_after
+        begins = None
+        match self.trigger:
+            case StageEntered(stage=stage, from_=from_):
+                begins = StageChanged(from_ or _before(stage), stage, START, "story")
+            case _:
+                events.insert(0, PaperEvent(START, self.trigger))
+        record = Record()
+        self.world.live(CustomerId("story"), events, until, record, self.books, begins)
+        record.sort()
+        return record
+
+
+def story(journey: Journey, *, starts_on: Trigger | None = None) -> Story:
+    """Tell a story of a journey; `starts_on` chooses one of several triggers."""
+    values = with_templates(journey.model_copy(update={"state": "live"}), templates())
+    world = PaperWorld(Catalogue.of([values]), consents=EVERYTHING)
+    return Story(journey, starts_on or journey.starts_on[0], world)
+
+
+def _before(stage: Stage) -> Stage | None:
+    """Any other stage, for a trigger that does not care where the customer comes from."""
+    return None if stage is Stage.INTRODUCTION else Stage.INTRODUCTION
+
+
+def _on(at: datetime, what: str) -> str:
+    return f"day {(at - START) // DAY} {what}"
