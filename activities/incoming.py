@@ -19,7 +19,9 @@ from journeys.events import EVENTS
 from journeys.names import EventId
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})")
+TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 CONTENT_KEPT = 8_192
 DEEPEST = 50
 TOO_DEEP = f"the argument is nested too deep: send at most {DEEPEST} levels of objects and lists"
@@ -31,10 +33,22 @@ class Envelope(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    event_id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$", strict=True)]
-    name: Annotated[str, Field(strict=True)]
-    occurred_at: AwareDatetime
-    data: dict[str, Any] = Field(default_factory=dict)
+    event_id: Annotated[
+        str,
+        Field(
+            pattern=r"^[\x21-\x7e]{1,128}$",
+            strict=True,
+            description="The sender's own id of this event: the same id twice counts once",
+        ),
+    ]
+    name: Annotated[str, Field(strict=True, description="What happened")]
+    occurred_at: Annotated[
+        AwareDatetime,
+        Field(description="When it happened: ISO 8601 with the offset; 1990 at the earliest, now at the latest"),
+    ]
+    data: Annotated[
+        dict[str, Any], Field(default_factory=dict, description="What the event says; further fields are kept")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +182,8 @@ def _storable(data: dict[str, Any]) -> bool:
 def _problems(error: ValidationError) -> str:
     """Where and what, without the values: they may be personal."""
     return "; ".join(
-        f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors(include_input=False)
+        f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
+        for problem in error.errors(include_input=False)
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import os
 import platform
 from collections.abc import Sequence
@@ -11,13 +12,14 @@ from datetime import UTC, datetime
 
 import click
 import psutil
+import structlog
 from rich.console import Console
 
 from bench.ground import ground
 from bench.report import Report, show
 from cli.edge import run
 
-NAMES = ("size", "sends", "latency", "memory", "events", "journeys")
+NAMES = ("size", "sends", "latency", "memory", "events", "journeys", "rehearse")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,8 +28,9 @@ NAMES = ("size", "sends", "latency", "memory", "events", "journeys")
 def bench(names: Sequence[str], quick: bool) -> None:
     """Measure what Sojourn costs, against the barest way to do the same.
 
-    Without NAME everything is measured, which takes about fifteen minutes.
+    Without NAME everything is measured, which takes about twenty minutes.
     """
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     console = Console(width=None if os.isatty(1) else 140)
     console.print(_machine(quick), style="dim", highlight=False)
     for name in names or NAMES:

@@ -1,8 +1,9 @@
 """Whole journeys per second, against the same journey by hand and against the least that Temporal can be asked for.
 
 A closed loop: so many customers are in flight, each registers, gets two messages and ends; then the next one starts.
-The ten business days pass in a second and a half of timers. Each way has a worker process of its own, on the same
-servers, and as many customers in flight as keep it busy; only one way is at work at a time.
+The ten business days pass in three seconds of timers. Each way has a worker process of its own, on the same
+servers; only one is at work at a time. Customers are let in as fast as they finish, and so many are in flight as keep
+the machine busy without coming late to their waits: a wait that is over when it begins would cost nothing.
 """
 
 from __future__ import annotations
@@ -30,20 +31,19 @@ from bench.report import Line, Report, at_least
 from rules.clock import Clock
 
 BORN = datetime(2026, 1, 1, tzinfo=UTC)
-BUSINESS, REAL, GRACE = timedelta(days=10), timedelta(seconds=1.5), timedelta(seconds=0.05)
-CROWDED = 1.6
+BUSINESS, REAL, GRACE = timedelta(days=10), timedelta(seconds=3), timedelta(seconds=0.05)
+CROWDED = 1.35
 """So many times the customers who would be in flight if nobody had to wait for the machine."""
+
+LEAST_IN_FLIGHT = 24
+ENROLLED = 2500
+"""More customers than a round can take."""
 
 LOOKED_AT = 10
 """Customers whose histories are counted after each round."""
 
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """How many customers a round has, and how many of them at once."""
-
-    customers: int
-    in_flight: int
+RECENT = timedelta(seconds=3)
+"""How far back the number of those who finished is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +71,15 @@ class Way:
 
 
 async def run(ground: Ground) -> Report:
-    """Find out how much each takes, then measure all three, alternating."""
+    """Measure all three, alternating."""
     async with AsyncExitStack() as opened:
         workers = {
             kind: await opened.enter_async_context(worker_process(ground, kind, f"journeys-{kind}"))
             for kind in ("ours", "handwritten", "bare")
         }
-        loads: dict[str, Load] = {}
-        measure = {way.name: _measured(ground, way, loads) for way in _ways(ground, workers)}
-        warm = await alternate(measure, 1, lambda text: ground.show(f"warming up, {text}"))
-        loads |= {name: _load(samples[0], ground.quick) for name, samples in warm.items()}
-        samples = await alternate(measure, 2 if ground.quick else 6, ground.show)
-    return _report(samples, loads)
+        measure = {way.name: _measured(ground, way) for way in _ways(ground, workers)}
+        await alternate(measure, 1, lambda text: ground.show(f"warming up, {text}"))
+        return _report(await alternate(measure, 2 if ground.quick else 6, ground.show))
 
 
 def _ways(ground: Ground, workers: Mapping[str, WorkerProcess]) -> list[Way]:
@@ -100,26 +97,19 @@ def _ways(ground: Ground, workers: Mapping[str, WorkerProcess]) -> list[Way]:
     ]
 
 
-def _load(warm: Sample, quick: bool) -> Load:
-    waits = (REAL + 2 * GRACE).total_seconds()
-    return Load(
-        customers=max(round(warm.per_second * (5 if quick else 12)), 40),
-        in_flight=max(round(CROWDED * warm.per_second * waits), 16),
-    )
-
-
-def _measured(ground: Ground, way: Way, loads: Mapping[str, Load]) -> Callable[[int], Awaitable[Sample]]:
+def _measured(ground: Ground, way: Way) -> Callable[[int], Awaitable[Sample]]:
     numbers = itertools.count(1)
 
     async def one(number: int) -> Sample:
-        load = loads.get(way.name, Load(customers=100, in_flight=50))
-        names = [f"{way.worker.task_queue}-{next(numbers)}-{each}" for each in range(load.customers)]
+        prefix = f"{way.worker.task_queue}-{next(numbers)}"
+        names = [f"{prefix}-{each}" for each in range(ENROLLED)]
         if way.known:
             await allow(ground.pool, names)
+        loop = _Loop(ground, way, names)
         try:
-            return await _Loop(ground, way, load, names).measure()
+            return await loop.measure()
         finally:
-            await ground.terminate(names)
+            await ground.terminate(loop.started)
 
     return one
 
@@ -127,64 +117,67 @@ def _measured(ground: Ground, way: Way, loads: Mapping[str, Load]) -> Callable[[
 class _Loop:
     """A closed loop of one round."""
 
-    def __init__(self, ground: Ground, way: Way, load: Load, names: Sequence[str]) -> None:
+    def __init__(self, ground: Ground, way: Way, names: Sequence[str]) -> None:
+        self.started: list[str] = []
         self._ground = ground
         self._way = way
-        self._load = load
-        self._names = names
         self._waiting = iter(names)
         self._free = asyncio.Semaphore(0)
-        self._last_start = 0.0
-        self._finished = [(0.0, 0)]
+        self._let_in = 0
+        self._finished = [(time.perf_counter(), 0)]
 
     async def measure(self) -> Sample:
-        """Run all customers of the round."""
-        before = await self._way.finished()
-        cpu = self._cpu()
-        async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
-                group.create_task(self._start())
-            group.create_task(self._fill())
-            await self._follow(before)
-        spent = {name: (after - cpu[name]) * 1000 / self._load.customers for name, after in self._cpu().items()}
-        counted = [await self._counted(customer) for customer in self._names[-LOOKED_AT:]]
-        return Sample(self._rate(), spent, *(statistics.fmean(column) for column in zip(*counted, strict=True)))
-
-    async def _fill(self) -> None:
-        """The first customers come in evenly, or all would move in step for the whole round."""
-        for _ in range(self._load.in_flight):
-            self._free.release()
-            await asyncio.sleep(REAL.total_seconds() / self._load.in_flight)
+        """Let customers in for a while, then let them finish."""
+        before, cpu = await self._way.finished(), self._cpu()
+        starters = [asyncio.create_task(self._start()) for _ in range(AT_ONCE)]
+        warm, window = timedelta(seconds=8), timedelta(seconds=8 if self._ground.quick else 15)
+        await self._follow(before, warm, letting_in=True)
+        at, count = self._finished[-1]
+        await self._follow(before, window, letting_in=True)
+        then, after = self._finished[-1]
+        await self._follow(before, timedelta(minutes=2), letting_in=False)
+        for one in starters:
+            one.cancel()
+        spent = {name: (now - cpu[name]) * 1000 / len(self.started) for name, now in self._cpu().items()}
+        counted = [await self._counted(customer) for customer in self._looked_at()]
+        means = (statistics.fmean(column) for column in zip(*counted, strict=True))
+        return Sample((after - count) / (then - at), spent, *means)
 
     async def _start(self) -> None:
         way = self._way
-        for customer in self._waiting:
+        while True:
             await self._free.acquire()
+            customer = next(self._waiting)
+            self.started.append(customer)
             clock = sped_up(BORN, BUSINESS, REAL, GRACE)
             registered = event("app_registered", BORN, customer)
             await self._ground.signal(customer, registered, way.worker.task_queue, way.start(clock), way.workflow)
-            self._last_start = time.perf_counter()
 
-    async def _follow(self, before: int) -> None:
-        """Let one in for each who has finished, until all have."""
-        released = 0
-        while released < self._load.customers:
+    async def _follow(self, before: int, length: timedelta, *, letting_in: bool) -> None:
+        """Look who has finished; let others in, or return when nobody is left."""
+        end = time.perf_counter() + length.total_seconds()
+        while (now := time.perf_counter()) < end:
             finished = await self._way.finished() - before
-            self._finished.append((time.perf_counter(), finished))
-            for _ in range(finished - released):
+            self._finished.append((now, finished))
+            if letting_in and self._let_in - finished < self._room():
+                self._let_in += 1
                 self._free.release()
-            released = finished
-            await asyncio.sleep(0.02)
-        for _ in range(AT_ONCE):
-            self._free.release()
+            if not letting_in and finished == self._let_in:
+                return
+            await asyncio.sleep(0.01)
+        assert letting_in, f"{self._way.name}: customers who do not finish"
 
-    def _rate(self) -> float:
-        """Journeys a second while the loop was full: from the first end to the last start."""
-        full = [(at, count) for at, count in self._finished if count and at <= self._last_start]
-        if len(full) < 2:
-            full = self._finished[1:]
-        (began, first), (ended, last) = full[0], full[-1]
-        return (last - first) / (ended - began)
+    def _room(self) -> int:
+        """How many may be in flight: by how many finished of late."""
+        now, count = self._finished[-1]
+        then, before = next(one for one in self._finished if one[0] >= now - RECENT.total_seconds())
+        rate = (count - before) / max(now - then, RECENT.total_seconds())
+        return max(round(CROWDED * rate * (REAL + 2 * GRACE).total_seconds()), LEAST_IN_FLIGHT)
+
+    def _looked_at(self) -> Sequence[str]:
+        """Customers from the middle of the round."""
+        middle = len(self.started) // 2
+        return self.started[middle : middle + LOOKED_AT]
 
     def _cpu(self) -> dict[str, float]:
         own = psutil.Process(os.getpid()).cpu_times()
@@ -203,7 +196,7 @@ class _Loop:
         )
 
 
-def _report(samples: Mapping[str, Sequence[Sample]], loads: Mapping[str, Load]) -> Report:
+def _report(samples: Mapping[str, Sequence[Sample]]) -> Report:
     rates = {name: [one.per_second for one in of] for name, of in samples.items()}
     spent = {name: [sum(one.cpu.values()) for one in of] for name, of in samples.items()}
     return Report(
@@ -218,9 +211,8 @@ def _report(samples: Mapping[str, Sequence[Sample]], loads: Mapping[str, Load]) 
             *(line for name, of in samples.items() for line in _costs(name, of)),
         ],
         (
-            f"Ten days pass in {REAL.total_seconds():g} s of timers. In flight: "
-            + ", ".join(f"{name} {load.in_flight} of {load.customers}" for name, load in loads.items())
-            + ".",
+            f"Ten days pass in {REAL.total_seconds():g} s of timers. On a machine that is not quiet customers come late to"
+            " their waits and have fewer than three timers (bare: one); then only the processor time can be compared.",
             "Processor time is that of the whole round, all four processes; the client is what sends the events.",
         ),
     )

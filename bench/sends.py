@@ -142,7 +142,7 @@ async def _enrol(pool: Pool, definition: Definition, customers: Sequence[str]) -
     await pool.execute(
         """
         INSERT INTO journey_run (customer_id, journey, entry, version, definition, entered_at, goal_event, goal_until)
-        SELECT customer_id, $2, 1, 1, $3, $4, 'trade_executed', $4 + interval '30 days'
+        SELECT customer_id, $2, 1, 1, $3, $4::timestamptz, 'trade_executed', $4::timestamptz + interval '30 days'
         FROM unnest($1::text[]) AS customer_id
         """,
         list(customers),

@@ -195,9 +195,11 @@ async def _perform(player: Player, lives: Lives) -> None:
             days = moment.speed / 86_400
             said = f"{moment.at:%Y-%m-%d} · {days:.1f} days/s · lag {moment.lag.total_seconds():.1f} s"
             bar.update(task, completed=moment.sent, description=said)
+            if not console.is_terminal:
+                click.echo(f"{said} · {moment.sent}/{total} events", err=True)
 
         await player.play(lives.lives, lives.last, show)
-        await player.run_at(1.0)
+        await player.run_at(1.0, told=False)
         bar.update(task, completed=total, description=f"{lives.last:%Y-%m-%d}")
 
 
@@ -225,8 +227,8 @@ def _summary(record: Record, lives: Lives) -> Summary:
 def _lag(player: Player) -> str:
     shares = ((name, percentile(player.lags, share)) for name, share in (("p50", 0.5), ("p97", 0.97), ("max", 1.0)))
     said = ", ".join(f"{name} {lag.total_seconds():.2f} s" for name, lag in shares)
-    slower = f"; slowed down {len(player.speeds) - 1} times" if len(player.speeds) > 1 else ""
-    return f"Lag of the signals in real time: {said}{slower}."
+    slowest = min(player.speeds, default=player.clock.speed) / 86_400
+    return f"Lag of the signals in real time: {said}; slowest {slowest:.1f} days a second."
 
 
 def _tell(agreed: Agreement, player: Player, play: Play) -> None:

@@ -27,7 +27,7 @@ CONCURRENCY = 24
 LATE = timedelta(seconds=1.5)
 """Lag at which the clock is slowed down: well within the grace, so that no event misses its deadline."""
 
-SLOWER = 0.6
+SLOWER, FASTER = 0.6, 1.5
 LOOK_EVERY = timedelta(seconds=3)
 
 _CLOCK: TypeAdapter[Clock] = TypeAdapter(Clock)
@@ -54,6 +54,9 @@ class Player:
     started: set[CustomerId] = field(default_factory=set)
     speeds: list[float] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.speeds.append(self.clock.speed)
+
     async def play(self, lives: Sequence[Life], until: datetime, show: Callable[[Moment], None]) -> None:
         """Send every event at its time, then let business time reach `until`."""
         watcher = asyncio.create_task(self._watch(show))
@@ -71,10 +74,11 @@ class Player:
         finally:
             watcher.cancel()
 
-    async def run_at(self, speed: float) -> None:
-        """Let business time run at another speed from now on, for everybody."""
+    async def run_at(self, speed: float, *, told: bool = True) -> None:
+        """Let business time run at another speed from now on, for everybody; `told` puts it among the `speeds`."""
         self.clock = self.clock.slowed(datetime.now(UTC), speed)
-        self.speeds.append(speed)
+        if told:
+            self.speeds.append(speed)
         clock = _CLOCK.dump_python(self.clock, mode="json")
         # In the order they were started: a set has none.
         await asyncio.gather(*(self._adjust(customer_id, clock) for customer_id in sorted(self.started)))
@@ -88,7 +92,8 @@ class Player:
                 raise
 
     async def _wait_until(self, at: datetime) -> None:
-        while (left := self.clock.real(at) - datetime.now(UTC)) > timedelta(0):
+        # The clock may change meanwhile: look again every moment.
+        while (left := self.clock.real(at) - datetime.now(UTC)) > timedelta(0):  # noqa: ASYNC110
             await asyncio.sleep(min(left, timedelta(milliseconds=200)).total_seconds())
 
     async def _send(
@@ -123,7 +128,8 @@ class Player:
             gates.release()
 
     async def _watch(self, show: Callable[[Moment], None]) -> None:
-        """Look at the lag every few seconds; slow down when it grows beyond what the grace forgives."""
+        """Look at the lag every few seconds; slow down when it grows beyond what the grace forgives, and recover."""
+        fastest = self.clock.speed
         while True:
             lag = await self._engine_lag()
             speed = self.clock.speed
@@ -131,6 +137,8 @@ class Player:
             if lag > LATE:
                 await self.run_at(speed * SLOWER)
                 await asyncio.sleep(lag.total_seconds())
+            elif lag < LATE / 5 and speed < fastest:
+                await self.run_at(min(speed * FASTER, fastest))
             await asyncio.sleep(LOOK_EVERY.total_seconds())
 
     async def _engine_lag(self) -> timedelta:

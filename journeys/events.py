@@ -7,18 +7,45 @@ a model and one line in `EVENTS`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
-Money = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=4, description="An amount as a decimal string")]
+
+def _decimal(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
+        raise ValueError("write the amount as a decimal, as in 1000.00")
+    return value
+
+
+def _whole(value: object) -> object:
+    """Digits as text are taken, too: a CSV has nothing else."""
+    if isinstance(value, bool) or (isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,18}", value)):
+        raise ValueError("write a whole number")
+    return value
+
+
+_WHOLE = BeforeValidator(_whole)
+_AMOUNT_SCHEMA = {
+    "type": "string",
+    "pattern": r"^[0-9]{1,14}(\.[0-9]{1,4})?$",
+    "description": "A decimal in text, with up to 4 decimals: a JSON number would lose digits on its way",
+    "examples": ["1000.00"],
+}
+Money = Annotated[
+    Decimal,
+    Field(ge=0, max_digits=18, decimal_places=4),
+    BeforeValidator(_decimal),
+    WithJsonSchema(_AMOUNT_SCHEMA),
+]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code")]
-ProductId = Annotated[str, Field(min_length=1, max_length=64)]
+ProductId = Annotated[str, Field(min_length=1, max_length=64, description="The product's number in your books")]
 
 
 class EventData(BaseModel):
@@ -34,7 +61,7 @@ class EventData(BaseModel):
 class AppRegistered(EventData):
     """The customer registered in the app."""
 
-    source: str | None = None
+    source: Annotated[str, Field(description="Where the customer came from")] | None = None
 
 
 class AppOpened(EventData):
@@ -70,7 +97,7 @@ class WealthProductPurchased(EventData):
     product: ProductId
     amount: Money | None = None
     currency: Currency = "CNY"
-    term_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    term_days: Annotated[int, Field(ge=1, le=36_500, description="Days until the term ends"), _WHOLE] | None = None
 
     def held_until(self, occurred_at: datetime) -> datetime | None:
         return None if self.term_days is None else occurred_at + timedelta(days=self.term_days)
@@ -87,8 +114,8 @@ class CheckedIn(EventData):
 class LiveStreamWatched(EventData):
     """The customer followed a live stream."""
 
-    stream: Annotated[str, Field(min_length=1, max_length=64)]
-    seconds: Annotated[int, Field(ge=0)]
+    stream: Annotated[str, Field(min_length=1, max_length=64, description="The stream's number in your books")]
+    seconds: Annotated[int, Field(ge=0, description="How long the customer followed it"), _WHOLE]
 
 
 class OptedOutOfMarketing(EventData):

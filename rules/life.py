@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import IntEnum
-from typing import NamedTuple, assert_never
+from functools import lru_cache
+from typing import assert_never
 
 from journeys.events import account_closed
 from journeys.names import Stage, StepId
@@ -19,6 +20,7 @@ from rules.effects import CheckConversion, Effects, EntryOffered, RecordedEvent,
 from rules.entry import EntryDecided, open_run
 from rules.gates import Answer, HeldUntil, NextChannel, TouchSettled, TryLater
 from rules.state import TOUCHES_SHOWN, CustomerState, Phase, Run, TouchNote
+from rules.values import value
 
 
 class What(IntEnum):
@@ -30,7 +32,8 @@ class What(IntEnum):
     FORGET = 3
 
 
-class Deadline(NamedTuple):
+@value
+class Deadline:
     """What comes next if no event comes before."""
 
     at: datetime
@@ -161,8 +164,14 @@ def resume(state: CustomerState) -> Effects:
 
 def _stage_changed(change: StageChanged, effects: Effects) -> None:
     effects.stage_changes.append(change)
-    cause = f"{change.to_stage}@{change.at.isoformat()}"
+    cause = _cause(change.to_stage, change.at)
     effects.offers.append(EntryOffered(cause, change.at, from_stage=change.from_stage, to_stage=change.to_stage))
+
+
+@lru_cache(maxsize=4096)
+def _cause(stage: Stage, at: datetime) -> str:
+    """Writing a time down costs as much as all else here, and in a rehearsal many customers share one."""
+    return f"{stage}@{at.isoformat()}"
 
 
 def _asked(state: CustomerState, answer: Answer) -> Run | None:

@@ -1,0 +1,39 @@
+"""A real browser without a window, for what people see. The system's Chromium; nothing is downloaded."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from playwright.async_api import Page, async_playwright
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox",  # in a container and as root there is none to be had
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def chromium() -> str:
+    """The browser of this system; says how to come by one if there is none."""
+    for name in PROGRAMS:
+        if found := shutil.which(name):
+            return found
+    raise FileNotFoundError("There is no Chromium here: on Debian, apt-get install chromium")
+
+
+@asynccontextmanager
+async def page(width: int = 1440, height: int = 1000) -> AsyncIterator[Page]:
+    """An empty page, gone with its browser at the end of the block."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        try:
+            yield await browser.new_page(viewport={"width": width, "height": height}, timezone_id="Asia/Shanghai")
+        finally:
+            await browser.close()

@@ -1,0 +1,122 @@
+"""The worker as a process: why it does not start, in one sentence, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from embedded import EmbeddedStack
+from embedded.process import GRACE
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = timedelta(seconds=30)
+
+
+def environment(**ours: str) -> dict[str, str]:
+    """The environment of a worker, without any setting of the machine that runs the tests."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SOJOURN_", "TEMPORAL_"))}
+    inherited.pop("DATABASE_URL", None)
+    return inherited | ours
+
+
+async def started(variables: Mapping[str, str]) -> asyncio.subprocess.Process:
+    """A worker."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, str(ROOT / "worker.py")),
+        env=dict(variables),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def refusal(**ours: str) -> str:
+    """What a worker that cannot start says."""
+    process = await started(environment(**ours))
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE.total_seconds())
+    assert (process.returncode, out) == (2, b"")
+    said = err.decode()
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    return said
+
+
+@asynccontextmanager
+async def at_work(variables: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A worker that has said that it is ready."""
+    process = await started(variables)
+    assert process.stderr is not None
+    try:
+        while b"worker ready" not in (line := await asyncio.wait_for(process.stderr.readline(), 20)):
+            assert line, "the worker ended before it was ready"
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def test_without_a_database_it_says_so() -> None:
+    """No DATABASE_URL: the variable and the local way out are named."""
+    assert "There is no database: set DATABASE_URL" in await refusal()
+
+
+async def test_a_database_that_is_down_is_named() -> None:
+    """Nobody listens: the place is told, and what to do."""
+    said = await refusal(DATABASE_URL="postgresql://me:secret@127.0.0.1:1/sojourn")
+    assert "The database at 127.0.0.1:1/sojourn cannot be reached: start it" in said
+
+
+async def test_a_wrong_password_is_told_and_not_shown(stack: EmbeddedStack) -> None:
+    """The password does not go to the log."""
+    said = await refusal(DATABASE_URL=stack.database_url.replace("sojourn:", "sojourn:wrong-"))
+    assert "refuses this user or password: correct DATABASE_URL" in said
+    assert "wrong-" not in said
+
+
+async def test_a_database_without_our_schema_is_told_with_the_command(empty_database_url: str) -> None:
+    """A worker does not migrate by itself."""
+    assert "run `starter.py migrate` first" in await refusal(DATABASE_URL=empty_database_url)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("TEMPORAL_ADDRESS", "127.0.0.1:1", "Temporal does not answer at 127.0.0.1:1: set TEMPORAL_ADDRESS"),
+        ("TEMPORAL_NAMESPACE", "atlantis", "Temporal refuses (Namespace atlantis is not found): correct TEMPORAL_NAM"),
+        ("TEMPORAL_PROFILE", "atlantis", "Temporal's configuration cannot be used (Profile 'atlantis' not found)"),
+    ],
+)
+async def test_a_temporal_that_cannot_be_used_is_told(
+    stack: EmbeddedStack, database_url: str, variable: str, value: str, said: str
+) -> None:
+    """Not there, not the namespace, not a configuration."""
+    servers = {"DATABASE_URL": database_url, "TEMPORAL_ADDRESS": stack.temporal_address}
+    assert said in await refusal(**{**servers, variable: value})
+
+
+async def test_a_setting_that_is_misspelled_is_told(stack: EmbeddedStack, database_url: str) -> None:
+    """It would be ignored without a word, and its default used."""
+    said = await refusal(DATABASE_URL=database_url, SOJOURN_LANGUAG="en")
+    assert "SOJOURN_LANGUAG is not a setting of Sojourn; did you mean SOJOURN_LANGUAGE?" in said
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_in_order_and_soon(
+    stack: EmbeddedStack, database_url: str, ending: signal.Signals
+) -> None:
+    """With nothing under way it does not wait out the time for the longest delivery; the exit code is 0."""
+    servers = environment(DATABASE_URL=database_url, TEMPORAL_ADDRESS=stack.temporal_address)
+    async with at_work(servers) as process:
+        asked = time.monotonic()
+        process.send_signal(ending)
+        assert await asyncio.wait_for(process.wait(), PATIENCE.total_seconds()) == 0
+        assert time.monotonic() - asked < GRACE.total_seconds() / 2

@@ -1,0 +1,108 @@
+"""Editing never breaks replay (architecture.md): the corpus is replayed as it stands, edited, and broken."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.replay import CORPUS
+
+ROOT = Path(__file__).parents[2]
+NEEDED = ("journeys", "rules", "activities", "workflows", "tests", "errors.py", "engine.py", "settings.py")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The code that a replay runs, to be edited."""
+    for name in NEEDED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+        else:
+            shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def replay(folder: Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Replay the corpus with the code in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.replay"],
+        cwd=folder,
+        env={**os.environ, **(environment or {}), "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    """Change one place in a file, which has to be there."""
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize("seed", ["0", "4711"])
+def test_every_history_of_the_corpus_replays_under_any_hash_seed(seed: str) -> None:
+    """The order of hashes has no say."""
+    done = replay(ROOT, {"PYTHONHASHSEED": seed})
+    assert done.returncode == 0, done.stderr
+    assert f"{len(list(CORPUS.glob('*.json')))} histories, 0 broken" in done.stdout
+
+
+def test_a_journey_added_a_stage_number_changed_and_a_template_edited_break_nothing(copy: Path) -> None:
+    """Runs keep their published definition; policy numbers and catalogue answers come from the history."""
+    edit(copy / "journeys" / "lifecycle.py", "maturity_at: Annotated[int, Field(ge=2)] = 4", "maturity_at: int = 2")
+    edit(
+        copy / "journeys" / "lifecycle.py",
+        "decline_after: timedelta = timedelta(days=90)",
+        "decline_after: timedelta = timedelta(days=9)",
+    )
+    edit(copy / "journeys" / "templates" / "welcome.toml", 'title = "', 'title = "!')
+    edit(copy / "journeys" / "onboarding_guidance.py", "version=1", "version=2")
+    edit(copy / "journeys" / "onboarding_guidance.py", "within=days(3)", "within=days(1)")
+    shutil.copy(copy / "journeys" / "win_back.py", copy / "journeys" / "second_win_back.py")
+    edit(copy / "journeys" / "second_win_back.py", 'name="win-back"', 'name="second-win-back"')
+    edit(
+        copy / "journeys" / "second_win_back.py", "stage_entered(Stage.CHURNED, from_=Stage.DECLINE)", "trade_executed"
+    )
+    edit(copy / "journeys" / "second_win_back.py", "goal=goal(trade_executed, within=days(60)),", "")
+    edit(
+        copy / "journeys" / "__init__.py",
+        "from journeys.win_back",
+        "from journeys.second_win_back import win_back as second\nfrom journeys.win_back",
+    )
+    edit(copy / "journeys" / "__init__.py", "win_back)", "win_back, second)")
+    done = replay(copy)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (
+            "workflows/customer.py",
+            "        await self._do(life.resume(self._state))\n        while",
+            "        await workflow.sleep(1)\n        while",
+        ),
+        ("workflows/sends.py", '            "send_message",', '            "send_the_message",'),
+        (
+            "rules/walk.py",
+            "            _wait_until(run, run.at + step.duration)",
+            "            go_on(run, planned.after, run.at, '')",
+        ),
+    ],
+    ids=["a timer in the loop", "an activity renamed", "a word that means something else"],
+)
+def test_a_deliberate_change_of_the_engine_is_found(copy: Path, file: str, old: str, new: str) -> None:
+    """The check can fail: what is not deterministic any more turns it red."""
+    edit(copy / file, old, new)
+    done = replay(copy)
+    assert done.returncode == 1
+    assert "broken" in done.stdout
