@@ -35,7 +35,10 @@ BUSINESS, REAL, GRACE = timedelta(days=10), timedelta(seconds=3), timedelta(seco
 CROWDED = 1.35
 """So many times the customers who would be in flight if nobody had to wait for the machine."""
 
-LEAST_IN_FLIGHT = 24
+LEAST_IN_FLIGHT = 16
+SUPPOSED = 20.0
+"""Journeys a second that a way is supposed to be good for before it has shown what it can do."""
+
 ENROLLED = 2500
 """More customers than a round can take."""
 
@@ -99,15 +102,18 @@ def _ways(ground: Ground, workers: Mapping[str, WorkerProcess]) -> list[Way]:
 
 def _measured(ground: Ground, way: Way) -> Callable[[int], Awaitable[Sample]]:
     numbers = itertools.count(1)
+    shown = [SUPPOSED]
 
     async def one(number: int) -> Sample:
         prefix = f"{way.worker.task_queue}-{next(numbers)}"
         names = [f"{prefix}-{each}" for each in range(ENROLLED)]
         if way.known:
             await allow(ground.pool, names)
-        loop = _Loop(ground, way, names)
+        loop = _Loop(ground, way, names, shown[-1])
         try:
-            return await loop.measure()
+            sample = await loop.measure()
+            shown.append(sample.per_second)
+            return sample
         finally:
             await ground.terminate(loop.started)
 
@@ -117,11 +123,13 @@ def _measured(ground: Ground, way: Way) -> Callable[[int], Awaitable[Sample]]:
 class _Loop:
     """A closed loop of one round."""
 
-    def __init__(self, ground: Ground, way: Way, names: Sequence[str]) -> None:
+    def __init__(self, ground: Ground, way: Way, names: Sequence[str], supposed: float) -> None:
         self.started: list[str] = []
         self._ground = ground
         self._way = way
         self._waiting = iter(names)
+        self._supposed = supposed
+        self._began = time.perf_counter()
         self._free = asyncio.Semaphore(0)
         self._let_in = 0
         self._finished = [(time.perf_counter(), 0)]
@@ -159,19 +167,25 @@ class _Loop:
         while (now := time.perf_counter()) < end:
             finished = await self._way.finished() - before
             self._finished.append((now, finished))
-            if letting_in and self._let_in - finished < self._room():
-                self._let_in += 1
-                self._free.release()
+            if letting_in:
+                self._let_some_in(finished)
             if not letting_in and finished == self._let_in:
                 return
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
         assert letting_in, f"{self._way.name}: customers who do not finish"
+
+    def _let_some_in(self, finished: int) -> None:
+        """One after the other, or all would move in step for the whole round."""
+        for _ in range(min(self._room() - (self._let_in - finished), 2)):
+            self._let_in += 1
+            self._free.release()
 
     def _room(self) -> int:
         """How many may be in flight: by how many finished of late."""
         now, count = self._finished[-1]
         then, before = next(one for one in self._finished if one[0] >= now - RECENT.total_seconds())
-        rate = (count - before) / max(now - then, RECENT.total_seconds())
+        known = now - self._began > (REAL + RECENT).total_seconds()
+        rate = (count - before) / (now - then) if known else self._supposed
         return max(round(CROWDED * rate * (REAL + 2 * GRACE).total_seconds()), LEAST_IN_FLIGHT)
 
     def _looked_at(self) -> Sequence[str]:
@@ -211,8 +225,8 @@ def _report(samples: Mapping[str, Sequence[Sample]]) -> Report:
             *(line for name, of in samples.items() for line in _costs(name, of)),
         ],
         (
-            f"Ten days pass in {REAL.total_seconds():g} s of timers. On a machine that is not quiet customers come late to"
-            " their waits and have fewer than three timers (bare: one); then only the processor time can be compared.",
+            f"Ten days pass in {REAL.total_seconds():g} s of timers. On a machine that is not quiet customers come late",
+            "to their waits and have fewer than three timers (bare: one): then compare the processor time only.",
             "Processor time is that of the whole round, all four processes; the client is what sends the events.",
         ),
     )

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import json
 import uuid
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, assert_never
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 import click
@@ -20,6 +18,7 @@ from activities.moments import Moment
 from cli.aftermath import LIMIT, Aftermath, Result, send_and_follow
 from cli.edge import run_async, some_rejected
 from cli.event_file import NEEDED, events_of
+from cli.json_object import data_option
 from cli.look import happenings
 from cli.sending import Outgoing, checked, deliver, send_all
 from cli.servers import connect_temporal
@@ -27,7 +26,6 @@ from cli.show import print_json, print_table, progress, told
 from cli.tabular import Rejects, open_table
 from errors import InputError
 from journeys.events import EVENTS
-from journeys.names import CustomerId
 from rules.customer_id import check_customer_id
 from settings import Settings, load_settings
 
@@ -52,7 +50,7 @@ def event(customer_id: str, name: str, data: str, at: str | None, event_id: str 
         "event_id": event_id or uuid.uuid4().hex,
         "name": _known_name(name),
         "occurred_at": _moment(at) if at else datetime.now(UTC).isoformat(),
-        "data": _object(data),
+        "data": data_option(data),
     }
     outgoing = checked(customer_id, argument, settings.future_tolerance)
     aftermath = run_async(send_and_follow(settings, outgoing, LIMIT))
@@ -81,18 +79,6 @@ def events(file: Path, rejects: Path | None) -> None:
         sent = run_async(send_file(load_settings(), file, rejected))
         click.echo(f"{sent:,} events sent, {rejected.count:,} rejected.")
     rejected.leave()
-
-
-async def send_event(settings: Settings, customer_id: CustomerId, event: Mapping[str, Any]) -> str:
-    """Send one event in the shape of the public contract; answers in a sentence what became of it.
-
-    InputError if it does not fit, or if the workflow rejects it.
-    """
-    outgoing = checked(customer_id, event, settings.future_tolerance)
-    aftermath = await send_and_follow(settings, outgoing, LIMIT)
-    if aftermath.result is Result.REJECTED:
-        raise InputError(f"it was rejected again: {aftermath.reason}")
-    return _verdict(outgoing, aftermath)
 
 
 async def send_file(settings: Settings, file: Path, rejects: Rejects) -> int:
@@ -125,20 +111,6 @@ def _moment(at: str) -> str:
     except ValidationError as error:
         problem = error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
         raise InputError(f"--at cannot be used: {problem}") from error
-
-
-def _object(data: str) -> dict[str, Any]:
-    try:
-        value = json.loads(data, parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise InputError('--data is not a JSON object: write it as \'{"amount": "1000.00"}\'')
-    return value
-
-
-def _no_number(constant: str) -> object:
-    raise ValueError(f"{constant} is not a number")
 
 
 def _show(event: Outgoing, aftermath: Aftermath, zone: ZoneInfo) -> None:

@@ -11,8 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
+from activities.contracts import TASK_QUEUE
 from activities.database import Pool, open_pool
 from activities.record import read_record
 from cli.agreement import agreement, up_to
@@ -124,6 +128,7 @@ async def _theatre(settings: Settings) -> AsyncIterator[Theatre]:
             client = await connect(
                 {"target_host": stack.temporal_address, "namespace": "default", "tls": False, "api_key": None}
             )
+            await _until_worked(client)
             url, ui_url = stack.database_url, stack.ui_url
         elif settings.environment == "production":
             raise SettingsError(
@@ -136,6 +141,18 @@ async def _theatre(settings: Settings) -> AsyncIterator[Theatre]:
         pool = await open_pool(url)
         opened.push_async_callback(pool.close)
         yield Theatre(client, pool, ui_url)
+
+
+async def _until_worked(client: Client) -> None:
+    """Wait for the worker: a clock that ran before it would begin with a backlog."""
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=TASK_QUEUE),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    )
+    async with asyncio.timeout(60):
+        while not (await client.workflow_service.describe_task_queue(request)).pollers:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
 
 
 async def _start_programs(stack: EmbeddedStack, opened: AsyncExitStack) -> None:

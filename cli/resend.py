@@ -9,6 +9,7 @@ from typing import Any
 
 from activities.reading import RejectedLine, mark_resent, read_one_rejected
 from cli.database import open_database
+from cli.json_object import data_option
 from errors import InputError
 from journeys.names import CustomerId
 from rules.customer_id import check_customer_id
@@ -27,7 +28,7 @@ async def send_again(settings: Settings, rejected_id: int, data: str | None) -> 
         if (line := await read_one_rejected(connection, rejected_id)) is None:
             raise InputError(f"nothing rejected has the id {rejected_id}: `starter.py rejected` lists the ids")
         customer_id = check_customer_id(line.customer_id)
-        event = corrected(line, _object(data) if data is not None else None)
+        event = corrected(line, data_option(data) if data is not None else None)
         said = await _send(settings, customer_id, event)
         await mark_resent(connection, rejected_id)
         return said
@@ -54,16 +55,6 @@ def _event(line: RejectedLine) -> dict[str, Any]:
     if not isinstance(event, dict) or not isinstance(event.get("name"), str):
         raise InputError(f"what was kept of {line.rejected_id} is no whole event: {_OTHERWISE}")
     return event
-
-
-def _object(data: str) -> dict[str, Any]:
-    try:
-        value = json.loads(data)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise InputError('--data is not a JSON object: write it as \'{"amount": "1000.00"}\'')
-    return value
 
 
 async def _send(settings: Settings, customer_id: CustomerId, event: Mapping[str, Any]) -> str:

@@ -114,7 +114,8 @@ async def deliver(client: Client, event: Outgoing, patience: timedelta = PATIENC
 def _raise_if_final(error: RPCError) -> None:
     """Most errors pass by themselves; these do not."""
     if error.status in _ABOUT_THIS_ONE:
-        raise InputError(f"Temporal does not take it ({error.message.rstrip('.')}): shorten its data, or send it later") from error
+        said = error.message.rstrip(".")
+        raise InputError(f"Temporal does not take it ({said}): shorten its data, or send it later") from error
     if error.status in _ABOUT_ALL:
         raise refusal(error) from error
 

@@ -1,109 +1,143 @@
-"""The customer card: what support staff see on the customer's page in the Temporal UI, in Markdown."""
+"""The customer card: what support staff see on the customer's page in the Temporal UI, in Markdown.
+
+The panel there is narrow: tables of three columns, and nothing twice.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from journeys.language import all_steps
+from journeys.names import Language
 from rules.definitions import definition
+from rules.life import What, next_deadline
 from rules.state import CustomerState, EndedNote, Phase, Run, TouchNote
 from rules.wording import label, reason
 
 LONGEST = 16_000
-"""Characters; the server refuses details beyond 20,000 bytes."""
+"""Bytes; the UI asks for the card in an address, where a Chinese character takes nine."""
+
+NOT_SENT = ("withheld", "failed")
 
 
-def render(state: CustomerState, next_action_at: datetime | None) -> str:
-    """The card of a customer: stage, runs as step tables, touches with their reasons, the next action."""
-    lines = [*_head(state, next_action_at)]
+def render(state: CustomerState) -> str:
+    """The card of a customer: stage, next action, runs as step tables, touches with their reasons, ended runs."""
+    lines = [*_head(state)]
     for run in state.runs:
-        lines += ["", *_run(run, state)]
-    if state.touches:
-        lines += ["", *_touches(state)]
-    if state.ended:
-        lines += ["", *_ended(state)]
-    return "\n".join(lines)[:LONGEST]
+        lines += ["", *_run(run, state.language)]
+    lines += _touches(state.touches, state.language)
+    lines += _ended(state.ended, state.language)
+    return _cut(lines)
 
 
-def _head(state: CustomerState, next_action_at: datetime | None) -> Iterator[str]:
+def _head(state: CustomerState) -> Iterator[str]:
     language, life = state.language, state.lifecycle
-    stage = label(life.stage, language) if life.stage else label("nothing", language)
-    since = f" ({label('since', language)} {_time(life.since)})" if life.since else ""
-    yield f"### {state.customer_id}"
-    yield ""
+    stage = label(life.stage or "none", language)
+    since = f" ({label('since', language)} {_time(life.since)} UTC)" if life.since else ""
     yield f"- **{label('stage', language)}**: {stage}{since}"
     yield f"- **{label('tier', language)}**: {label('registered', language)}"
-    yield f"- **{label('points', language)}**: {state.points}"
-    when = _time(next_action_at) if next_action_at else label("nothing", language)
-    yield f"- **{label('next action', language)}**: {when}"
+    yield f"- **{label('points', language)}**: {state.points:,}"
+    yield f"- **{label('next action', language)}**: {_next_action(state)}"
     for note in state.attention:
-        yield f"- **{label('attention', language)}**: {note}"
+        yield f"- ⚠ **{label('attention', language)}**: {note}"
+    if state.clock.simulated:
+        yield f"- **{label('clock', language)}**: {label('simulated', language)}, × {state.clock.speed:,.0f}"
 
 
-def _run(run: Run, state: CustomerState) -> Iterator[str]:
+def _next_action(state: CustomerState) -> str:
+    """What time will bring next if no event comes before, and when."""
     language = state.language
-    yield f"#### {run.journey} v{run.version} #{run.entry} · {label('running since', language)} {_time(run.entered_at)}"
+    if any(run.phase is Phase.ASKED for run in state.runs):
+        return label("working", language)
+    deadline = next_deadline(state) if state.policy and state.lifecycle.stage else None
+    if deadline is None or deadline.what is What.FORGET:
+        return label("nothing", language)
+    return f"{_time(deadline.at)} UTC · {_what(deadline.what, deadline.run, language)}"
+
+
+def _what(what: What, run: Run | None, language: Language) -> str:
+    if run is None:
+        return label("stage changes", language)
+    return f"{run.journey}: {run.step if what is What.STEP else label('expires', language)}"
+
+
+def _run(run: Run, language: Language) -> Iterator[str]:
+    since = f"{label('since', language)} {_time(run.entered_at)} UTC"
+    times = "" if run.entry == 1 else f" · {label('entry', language)} {run.entry}"
+    yield f"#### {run.journey} v{run.version}{times} · {since}"
     yield ""
-    yield f"| {label('step', language)} | {label('state', language)} |"
-    yield "| --- | --- |"
-    done = {step: outcome for step, outcome in run.path}
+    yield from _table("", label("step", language), label("state", language))
+    done = dict(run.path)
     for step in all_steps(definition(run.definition).journey.steps):
         if step.id == run.step:
-            yield f"| {step.id} | ▶ {_present(run, state)} |"
+            yield _row("▶", f"**{step.id}**", f"**{_present(run, language)}**")
         elif step.id in done:
-            yield f"| {step.id} | ✓ {_outcome(done[step.id], state)} |"
+            outcome, _, why = done[step.id].partition(": ")
+            yield _row("✗" if outcome in NOT_SENT else "✓", step.id, _told(outcome, why, language))
         else:
-            yield f"| {step.id} | · |"
+            yield _row("·", step.id, "")
 
 
-def _present(run: Run, state: CustomerState) -> str:
-    language = state.language
+def _present(run: Run, language: Language) -> str:
     match run.phase:
         case Phase.WAITING if run.deadline:
-            return f"{label('waiting until', language)} {_time(run.deadline)}"
+            return f"{label('waiting until', language)} {_time(run.deadline)} UTC"
         case Phase.HELD if run.deadline:
-            return f"{label('held until', language)} {_time(run.deadline)}"
+            return f"{label('held until', language)} {_time(run.deadline)} UTC"
         case _:
             return label("working", language)
 
 
-def _outcome(told: str, state: CustomerState) -> str:
-    outcome, _, why = told.partition(": ")
-    text = label(outcome, state.language)
-    return f"{text} · {reason(why, state.language)}" if why else text
+def _touches(touches: Sequence[TouchNote], language: Language) -> Iterator[str]:
+    """The last first."""
+    if not touches:
+        return
+    yield from ("", f"#### {label('touches', language)}", "")
+    yield from _table(f"{label('time', language)} (UTC)", label("touch", language), label("outcome", language))
+    for touch in reversed(touches):
+        mark = {"sent": "✓", "in_doubt": "?"}.get(touch.outcome, "✗")
+        told = _told(touch.outcome, touch.reason, language)
+        yield _row(_time(touch.at), f"{touch.journey}: {touch.step}", f"{mark} {told}")
 
 
-def _touches(state: CustomerState) -> Iterator[str]:
-    language = state.language
-    yield f"#### {label('touches', language)}"
-    yield ""
-    yield "| " + " | ".join(label(name, language) for name in ("time", "journey", "step", "outcome", "why")) + " |"
-    yield "| --- | --- | --- | --- | --- |"
-    for touch in reversed(state.touches):
-        yield _touch(touch, state)
+def _ended(ended: Sequence[EndedNote], language: Language) -> Iterator[str]:
+    """The last first."""
+    if not ended:
+        return
+    yield from ("", f"#### {label('ended', language)}", "")
+    yield from _table(f"{label('time', language)} (UTC)", label("journey", language), label("outcome", language))
+    for note in reversed(ended):
+        outcome, _, why = note.outcome.partition(": ")
+        yield _row(_time(note.ended_at), note.journey, _told(outcome, why, language))
 
 
-def _touch(touch: TouchNote, state: CustomerState) -> str:
-    mark = "✓" if touch.outcome == "sent" else "✗"
-    why = reason(touch.reason, state.language) if touch.reason else ""
-    outcome = label(touch.outcome, state.language)
-    return f"| {_time(touch.at)} | {touch.journey} | {touch.step} | {mark} {outcome} | {why} |"
+def _told(outcome: str, why: str, language: Language) -> str:
+    """An outcome in words, and its reason as a sentence."""
+    return f"{label(outcome, language)} · {reason(why, language)}" if why else label(outcome, language)
 
 
-def _ended(state: CustomerState) -> Iterator[str]:
-    language = state.language
-    yield f"#### {label('ended', language)}"
-    yield ""
-    for note in reversed(state.ended):
-        yield _ended_note(note, state)
+def _table(*titles: str) -> Iterator[str]:
+    yield _row(*titles)
+    yield "|" + " --- |" * len(titles)
 
 
-def _ended_note(note: EndedNote, state: CustomerState) -> str:
-    outcome = label(note.outcome, state.language)
-    return f"- {note.journey} #{note.entry}: {_time(note.entered_at)} → {_time(note.ended_at)}, {outcome}"
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _time(at: datetime) -> str:
-    """Minutes, with the offset that the value carries: time zones are not computed here."""
-    return at.strftime("%Y-%m-%d %H:%M") + " UTC"
+    """Minutes in UTC, as the values are: time zones are not computed here. Not to be broken in a narrow column."""
+    return at.strftime("%Y-%m-%d\N{NO-BREAK SPACE}%H:%M")
+
+
+def _cut(lines: Sequence[str]) -> str:
+    """Whole lines only, as many as there is room for."""
+    kept: list[str] = []
+    room = LONGEST
+    for line in lines:
+        room -= len(line.encode()) + 1
+        if room < len("…".encode()):
+            return "\n".join([*kept, "…"])
+        kept.append(line)
+    return "\n".join(kept)

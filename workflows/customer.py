@@ -195,6 +195,7 @@ class CustomerLifecycle:
 
     async def _take_event(self, event: RecordedEvent) -> None:
         self._pending.pop(0)
+        self._state.attention = []  # life goes on: whatever a person was told to look at is past
         effects = life.take_event(self._state, event, self._state.clock.business(workflow.now()))
         self._state.has_folded(event.sequence)
         await self._do(effects)
@@ -233,7 +234,7 @@ class CustomerLifecycle:
             self._timer.arm(clock, deadline)
         if not flying:
             self._attributes.show(self._state, self._timer.fires_at)
-        workflow.set_current_details(card.render(self._state, self._timer.fires_at))
+        workflow.set_current_details(card.render(self._state))
         self._noticed = False
         self._busy = bool(self._pending or flying or self._deliveries)
 

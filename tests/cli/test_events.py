@@ -191,7 +191,6 @@ async def test_a_rejected_event_is_corrected_and_sent_again(world: Live, run: Ru
     assert as_it_was.err.startswith("error: data does not fit deposit_made: amount: ")
     ran = await run("rejected", "--send-again", number, "--data", '{"amount": "1000.00"}')
     assert ran.code == 0
-    assert "is recorded." in ran.out
     assert [row[3] for row in await recorded(world, 1)] == [{"amount": "1000.00"}]
 
 

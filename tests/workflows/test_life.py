@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 
 from activities.channels import Refused, Unknown
 from embedded import EmbeddedStack
 from journeys.names import Channel, Stage
+from rules import definitions
 from tests.live import Live, live, sped_up
 
 
@@ -219,14 +221,62 @@ async def test_marketing_without_consent_is_withheld_with_the_reason(stack: Embe
         ]
 
 
-@pytest.mark.timeout(60)
-async def test_a_database_that_comes_back_finds_everything_going_on(stack: EmbeddedStack, database_url: str) -> None:
-    """While PostgreSQL refuses, events wait in the inbox and the workflow task goes on living."""
+RETRIES_AN_HOUR = 16
+"""With a back-off of 0.2 s that triples up to 5 minutes, after those that wait in the worker itself."""
+
+
+@pytest.mark.timeout(90)
+async def test_customers_who_wait_for_a_database_that_is_down_block_nobody(
+    stack: EmbeddedStack, database_url: str
+) -> None:
+    """Fifty wait; an idle one still answers at once, few events are written, and all goes on when it is back."""
     async with live(stack, database_url) as world:
-        amy = await _onboarding(world, "amy")
+        idle = await _onboarding(world, "idle")
+        waiting = [await _onboarding(world, f"w{number}") for number in range(3)]
         await world.pool.execute("ALTER TABLE customer_event RENAME TO hidden")
-        await world.event(amy, "trade_executed", ago(minutes=1))
-        await asyncio.sleep(1.5)
-        assert not (await world.history(amy))[-1].HasField("workflow_execution_failed_event_attributes")
+        waiting += [world.customer(f"new{number}") for number in range(47)]
+        for customer in waiting:
+            await world.event(customer, "trade_executed", ago(minutes=1))
+        before = await _grown(world, waiting[0], beyond=0)
+        after = await _grown(world, waiting[0], beyond=before)
+        started = time.perf_counter()
+        await world.view(idle)
+        assert time.perf_counter() - started < 1
+        assert (after - before) * RETRIES_AN_HOUR < 100
         await world.pool.execute("ALTER TABLE hidden RENAME TO customer_event")
-        await world.until(lambda: world.pool.fetchval("SELECT outcome = 'goal' FROM journey_run"))
+        await world.until(lambda: world.pool.fetchval("SELECT count(*) = 50 FROM customer WHERE stage = 'growth'"))
+
+
+async def _grown(world: Live, customer: str, *, beyond: int) -> int:
+    """The length of a history when the next failed try has been written to it."""
+
+    async def failed() -> int:
+        kinds = [event.event_type for event in await world.history(customer)]
+        timers = kinds.count(EventType.EVENT_TYPE_TIMER_STARTED)
+        return len(kinds) if len(kinds) > beyond and timers and kinds[-1] == EventType.EVENT_TYPE_TIMER_STARTED else 0
+
+    length: int = await world.until(failed)
+    return length
+
+
+async def test_a_worker_that_lacks_a_published_journey_leaves_the_task_to_another(
+    stack: EmbeddedStack, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task fails and is tried again, nothing is lost, and nobody is moved to another definition."""
+    async with live(stack, database_url, working=False) as world:
+        async with world.working():
+            amy = await _onboarding(world, "amy")
+            hash = (await world.view(amy)).state.runs[0].definition
+
+        async def failed() -> bool:
+            kinds = [event.event_type for event in await world.history(amy)]
+            return EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED in kinds
+
+        with monkeypatch.context() as poorer:
+            poorer.delitem(definitions._known, hash)
+            poorer.setattr(definitions, "published", dict)
+            async with world.working():
+                await world.event(amy, "trade_executed", ago(minutes=1))
+                await world.until(failed)
+        async with world.working():
+            assert (await world.settled(amy)).state.runs == []
