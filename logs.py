@@ -34,3 +34,5 @@ def set_up_logs(level: int = logging.INFO) -> None:
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # Its tracebacks say no more than that the database is away; activities say that too.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)

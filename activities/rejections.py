@@ -26,8 +26,5 @@ async def reject(
         INSERT INTO rejected_event (customer_id, digest, reason, content, expires_at)
         VALUES ($1, $2, $3, $4, now() + $5::interval) ON CONFLICT (customer_id, digest) DO NOTHING
         """,
-        [
-            (customer_id, one.digest, mask_numbers(one.reason), mask_numbers(one.content), retention)
-            for one in rejected
-        ],
+        [(customer_id, one.digest, mask_numbers(one.reason), mask_numbers(one.content), retention) for one in rejected],
     )

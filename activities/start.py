@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -62,9 +63,11 @@ def clock_from(delivery: Delivery) -> Clock | None:
 
 def _runs(clock: Clock) -> bool:
     """Whether it can be reckoned with: forwards, from points in time, without leaving the calendar."""
-    anchors = (clock.real_anchor, clock.business_anchor)
+    points = ((clock.real_anchor, clock.business_anchor), *clock.bends)
+    times = [time for point in points for time in point]
     return (
-        all(anchor.utcoffset() is not None and ANCHORS[0] <= anchor <= ANCHORS[1] for anchor in anchors)
+        all(time.utcoffset() is not None and ANCHORS[0] <= time <= ANCHORS[1] for time in times)
+        and all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(points))
         and 0 < clock.speed <= FASTEST
         and timedelta(0) <= clock.grace <= LONGEST_GRACE
     )

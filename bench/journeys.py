@@ -225,8 +225,8 @@ def _report(samples: Mapping[str, Sequence[Sample]]) -> Report:
             *(line for name, of in samples.items() for line in _costs(name, of)),
         ],
         (
-            f"Ten days pass in {REAL.total_seconds():g} s of timers. On a machine that is not quiet customers come late",
-            "to their waits and have fewer than three timers (bare: one): then compare the processor time only.",
+            f"Ten days pass in {REAL.total_seconds():g} s of timers. On a machine that is not quiet customers",
+            "come late to their waits and have fewer than three timers (bare: one): compare the processor time then.",
             "Processor time is that of the whole round, all four processes; the client is what sends the events.",
         ),
     )

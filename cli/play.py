@@ -7,7 +7,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -22,10 +22,11 @@ from activities.record import read_record
 from cli.agreement import agreement, up_to
 from cli.edge import run_async
 from cli.outputs import write_tables
+from cli.pacing import paced_clock, steady_clock
 from cli.paper_books import read_books
 from cli.play_file import Lives, PlayOptions, event_named, first_event_named, read_lives
 from cli.play_options import file_options
-from cli.player import GRACE, Moment, Player, percentile
+from cli.player import Moment, Player, percentile
 from cli.rehearsal import paper_world, record_of
 from cli.rehearse import assumptions
 from cli.report import Agreement, write_report
@@ -105,10 +106,11 @@ async def _play(play: Play) -> None:
     async with _theatre(settings) as theatre:
         click.echo(f"\nCustomers, live: {theatre.ui_url}\n")
         await _prepare(theatre, play, lives, settings)
-        player = Player(theatre.client, theatre.pool, _clock(play, lives))
+        rehearsed = _rehearse(play, lives)
+        player = Player(theatre.client, theatre.pool, _clock(play, lives, rehearsed))
         await _perform(player, lives)
         record = up_to(await read_record(theatre.pool), lives.last)
-        agreed = _report(play, lives, record, player)
+        agreed = _report(play, lives, record, rehearsed, player)
         _tell(agreed, player, play)
         with Rejects(play.file, play.out / "rejects.csv") as rejected:
             for reject in lives.rejects:
@@ -190,12 +192,16 @@ async def _prepare(theatre: Theatre, play: Play, lives: Lives, settings: Setting
             )
 
 
-def _clock(play: Play, lives: Lives) -> Clock:
-    """Begins a moment before the first event."""
-    first = min(life.events[0].at for life in lives.lives)
-    span = lives.last - first
-    speed = play.days_a_second * 86_400 if play.days_a_second else max(span / TAKES, 1.001)
-    return Clock(datetime.now(UTC) + timedelta(seconds=1), first, speed, GRACE)
+def _rehearse(play: Play, lives: Lives) -> Record:
+    """The same lives on paper: to pace the play, and to compare it with."""
+    books = read_books(play.facts) if play.facts else {}
+    return record_of(lives.lives, paper_world([Channel.INBOX]), lives.last, books)
+
+
+def _clock(play: Play, lives: Lives, rehearsed: Record) -> Clock:
+    if play.days_a_second is not None:
+        return steady_clock(lives.lives, lives.last, play.days_a_second)
+    return paced_clock(lives.lives, rehearsed, lives.last, TAKES)
 
 
 async def _perform(player: Player, lives: Lives) -> None:
@@ -209,20 +215,16 @@ async def _perform(player: Player, lives: Lives) -> None:
         task = bar.add_task("starting", total=total)
 
         def show(moment: Moment) -> None:
-            days = moment.speed / 86_400
-            said = f"{moment.at:%Y-%m-%d} · {days:.1f} days/s · lag {moment.lag.total_seconds():.1f} s"
+            said = f"{moment.at:%Y-%m-%d} · lag {moment.lag.total_seconds():.1f} s"
             bar.update(task, completed=moment.sent, description=said)
             if not console.is_terminal:
                 click.echo(f"{said} · {moment.sent}/{total} events", err=True)
 
         await player.play(lives.lives, lives.last, show)
-        await player.run_at(1.0, told=False)
         bar.update(task, completed=total, description=f"{lives.last:%Y-%m-%d}")
 
 
-def _report(play: Play, lives: Lives, record: Record, player: Player) -> Agreement:
-    books = read_books(play.facts) if play.facts else {}
-    rehearsed = record_of(lives.lives, paper_world([Channel.INBOX]), lives.last, books)
+def _report(play: Play, lives: Lives, record: Record, rehearsed: Record, player: Player) -> Agreement:
     agreed = agreement(record, rehearsed)
     write_tables(record, play.out)
     write_report(
@@ -244,8 +246,8 @@ def _summary(record: Record, lives: Lives) -> Summary:
 def _lag(player: Player) -> str:
     shares = ((name, percentile(player.lags, share)) for name, share in (("p50", 0.5), ("p97", 0.97), ("max", 1.0)))
     said = ", ".join(f"{name} {lag.total_seconds():.2f} s" for name, lag in shares)
-    slowest = min(player.speeds, default=player.clock.speed) / 86_400
-    return f"Lag of the signals in real time: {said}; slowest {slowest:.1f} days a second."
+    slower = f"; the clock was slowed down {player.slowed} times" if player.slowed else ""
+    return f"Lag of the signals in real time: {said}{slower}."
 
 
 def _tell(agreed: Agreement, player: Player, play: Play) -> None:

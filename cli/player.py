@@ -22,12 +22,11 @@ from cli.play_file import Life, LifeEvent
 from journeys.names import CustomerId
 from rules.clock import Clock
 
-GRACE = timedelta(seconds=2)
 CONCURRENCY = 24
-LATE = timedelta(seconds=1.5)
-"""Lag at which the clock is slowed down: well within the grace, so that no event misses its deadline."""
+LATE = timedelta(seconds=10)
+"""Lag at which the clock is slowed down. To tell everybody costs a signal each: not for a moment's backlog."""
 
-SLOWER, FASTER = 0.6, 1.5
+SLOWER = 1.7
 LOOK_EVERY = timedelta(seconds=3)
 
 _CLOCK: TypeAdapter[Clock] = TypeAdapter(Clock)
@@ -40,7 +39,6 @@ class Moment:
     at: datetime
     sent: int
     lag: timedelta
-    speed: float
 
 
 @dataclass(slots=True)
@@ -52,10 +50,8 @@ class Player:
     clock: Clock
     lags: list[timedelta] = field(default_factory=list)
     started: set[CustomerId] = field(default_factory=set)
-    speeds: list[float] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.speeds.append(self.clock.speed)
+    slowed: int = 0
+    """How often the clock was slowed down."""
 
     async def play(self, lives: Sequence[Life], until: datetime, show: Callable[[Moment], None]) -> None:
         """Send every event at its time, then let business time reach `until`."""
@@ -70,22 +66,39 @@ class Player:
                     await gates.acquire()
                     turns[customer_id] = sending.create_task(self._send(customer_id, number, event, before, gates))
             await self._wait_until(until)
-            await asyncio.sleep((GRACE + LATE).total_seconds())
+            await self._come_to_rest()
         finally:
             watcher.cancel()
 
-    async def run_at(self, speed: float, *, told: bool = True) -> None:
-        """Let business time run at another speed from now on, for everybody; `told` puts it among the `speeds`."""
-        self.clock = self.clock.slowed(datetime.now(UTC), speed)
-        if told:
-            self.speeds.append(speed)
-        clock = _CLOCK.dump_python(self.clock, mode="json")
-        # In the order they were started: a set has none.
-        await asyncio.gather(*(self._adjust(customer_id, clock) for customer_id in sorted(self.started)))
+    async def _come_to_rest(self) -> None:
+        """Wait until the last deadlines were acted on: nothing is recorded any more for a while."""
+        await asyncio.sleep(self.clock.grace.total_seconds())
+        while await self._engine_wrote(timedelta(seconds=2)):  # noqa: ASYNC110 - asks the database
+            await asyncio.sleep(0.5)
 
-    async def _adjust(self, customer_id: CustomerId, clock: Any) -> None:
+    async def _engine_wrote(self, lately: timedelta) -> bool:
+        wrote: bool = await self.pool.fetchval(
+            """
+            SELECT EXISTS (SELECT FROM stage_change WHERE recorded_at > now() - $1::interval)
+                OR EXISTS (SELECT FROM touch WHERE greatest(recorded_at, settled_at) > now() - $1::interval)
+                OR EXISTS (SELECT FROM customer_event WHERE recorded_at > now() - $1::interval)
+            """,
+            lately,
+        )
+        return wrote
+
+    async def slow_down(self) -> None:
+        """Let everything that is still to come take longer, for everybody."""
+        self.slowed += 1
+        self.clock = self.clock.slowed(datetime.now(UTC), SLOWER)
+        clock = _CLOCK.dump_python(self.clock, mode="json")
+        gates = asyncio.Semaphore(CONCURRENCY)
+        await asyncio.gather(*(self._adjust(customer_id, clock, gates) for customer_id in sorted(self.started)))
+
+    async def _adjust(self, customer_id: CustomerId, clock: Any, gates: asyncio.Semaphore) -> None:
         try:
-            await self.client.get_workflow_handle(workflow_id(customer_id)).signal(ADJUST_CLOCK, clock)
+            async with gates:
+                await self.client.get_workflow_handle(workflow_id(customer_id)).signal(ADJUST_CLOCK, clock)
         except RPCError as error:
             # A life that has ended needs no clock.
             if error.status is not RPCStatusCode.NOT_FOUND:
@@ -128,17 +141,15 @@ class Player:
             gates.release()
 
     async def _watch(self, show: Callable[[Moment], None]) -> None:
-        """Look at the lag every few seconds; slow down when it grows beyond what the grace forgives, and recover."""
-        fastest = self.clock.speed
+        """Look at the lag every few seconds; slow down when it is too large twice in a row."""
+        before = timedelta(0)
         while True:
             lag = await self._engine_lag()
-            speed = self.clock.speed
-            show(Moment(self.clock.business(datetime.now(UTC)), len(self.lags), lag, speed))
-            if lag > LATE:
-                await self.run_at(speed * SLOWER)
-                await asyncio.sleep(lag.total_seconds())
-            elif lag < LATE / 5 and speed < fastest:
-                await self.run_at(min(speed * FASTER, fastest))
+            show(Moment(self.clock.business(datetime.now(UTC)), len(self.lags), lag))
+            if min(lag, before) > LATE:
+                await self.slow_down()
+                lag = timedelta(0)
+            before = lag
             await asyncio.sleep(LOOK_EVERY.total_seconds())
 
     async def _engine_lag(self) -> timedelta:

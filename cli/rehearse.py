@@ -61,6 +61,10 @@ def rehearse(
 def assumptions(options: PlayOptions, consent: str) -> Sequence[str]:
     """What a reader of the report has to know first."""
     notes = []
+    if options.customers is not None:
+        notes.append(
+            f"A systematic sample of the file's customers: {options.customers:,} of them, or all if it has fewer."
+        )
     if options.first_event is not None:
         lead = options.first_event_lead
         when = f"up to {_told(lead)} before, spread by a hash of the customer id" if lead else "at the same instant"

@@ -23,7 +23,7 @@ from activities.contracts import RECORD_EVENT, TASK_QUEUE, WORKFLOW_TYPE, Delive
 from activities.incoming import Incoming, Rejected, read
 from cli.tabular import Row
 from engine import refusal
-from errors import EngineError, InputError
+from errors import EngineError, InputError, SojournError
 from journeys.names import CustomerId
 from rules.customer_id import check_customer_id
 
@@ -123,7 +123,8 @@ def _raise_if_final(error: RPCError) -> None:
 async def send_all(events: Iterable[Outgoing], deliver: Deliver, refused: Refused, concurrency: int) -> int:
     """Send events, as many at once as `concurrency`, those of one customer in their order; the number taken.
 
-    What `deliver` refuses with InputError goes to `refused`. EngineError says how far it came.
+    What `deliver` refuses with InputError goes to `refused`. Any other problem, and one of the file itself, ends it:
+    EngineError or InputError says how far it came.
     """
     line = _Line(concurrency * ROOM)
     senders = _Senders(line, deliver, refused)
@@ -135,16 +136,19 @@ async def send_all(events: Iterable[Outgoing], deliver: Deliver, refused: Refuse
             await line.empty()
             for task in tasks:
                 task.cancel()
-    except* EngineError as problems:
-        senders.problem = problems.exceptions[0]
-    if senders.problem is not None:
-        raise EngineError(_how_far(senders, line)) from senders.problem
-    return senders.sent
+    except* SojournError as problems:
+        problem = problems.exceptions[0]
+    else:
+        return senders.sent
+    # Outside of the `except*`, or it would be wrapped in a group again.
+    raise _how_far(problem, senders.sent, line) from problem
 
 
-def _how_far(senders: _Senders, line: _Line) -> str:
-    return (
-        f"{senders.problem} {senders.sent:,} events were sent, among them all before line {line.first_line:,}."
+def _how_far(problem: Exception, sent: int, line: _Line) -> SojournError:
+    """The problem of one sender, or of the file, with what was done by then."""
+    kind = InputError if isinstance(problem, InputError) else EngineError
+    return kind(
+        f"{str(problem).rstrip('.')}. {sent:,} events were sent, among them all before line {line.first_line:,}."
         " Run the command again when that is done: what was sent counts once."
     )
 
@@ -154,7 +158,6 @@ class _Senders:
 
     def __init__(self, line: _Line, deliver: Deliver, refused: Refused) -> None:
         self.sent = 0
-        self.problem: Exception | None = None
         self._line = line
         self._deliver = deliver
         self._refused = refused
@@ -178,15 +181,18 @@ class _Line:
         self._room = asyncio.Semaphore(room)
         self._waiting: dict[CustomerId, deque[Outgoing]] = {}
         self._ready: asyncio.Queue[CustomerId] = asyncio.Queue()
+        self._last = 0
 
     @property
     def first_line(self) -> int:
         """The first line of the file that is not done."""
-        return min((row.line for waiting in self._waiting.values() if (row := waiting[0].row)), default=0)
+        waiting = (row.line for waiting in self._waiting.values() if (row := waiting[0].row))
+        return min(waiting, default=self._last + 1)
 
     async def put(self, event: Outgoing) -> None:
         """Line up; waits while there is no room."""
         await self._room.acquire()
+        self._last = event.row.line if event.row else 0
         if waiting := self._waiting.get(event.customer_id):
             waiting.append(event)
         else:

@@ -42,7 +42,7 @@ def _head(state: CustomerState) -> Iterator[str]:
     for note in state.attention:
         yield f"- ⚠ **{label('attention', language)}**: {note}"
     if state.clock.simulated:
-        yield f"- **{label('clock', language)}**: {label('simulated', language)}, × {state.clock.speed:,.0f}"
+        yield f"- **{label('clock', language)}**: {label('simulated', language)}"
 
 
 def _next_action(state: CustomerState) -> str:

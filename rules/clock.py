@@ -1,40 +1,67 @@
-"""Business time and real time, and the straight line between them (architecture.md, "Time")."""
+"""Business time and real time, and the line between them (architecture.md, "Time")."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+Point = tuple[datetime, datetime]
+"""A real time and the business time that it is then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Business time runs `speed` times as fast as real time, from a pair of anchors. Identity in production.
+    """Business time as a function of real time: straight lines through points, then `speed` times as fast as real.
 
-    `grace` is real time: how long after a deadline its timer fires, so that an event of the same instant is there.
+    The points are the anchors and, in order, those of `bends`; a play has bends where much happens, to go slower
+    there. Without bends it is one straight line; in production the identity. `grace` is real time: how long after a
+    deadline its timer fires, so that an event of the same instant is there.
     """
 
     real_anchor: datetime = EPOCH
     business_anchor: datetime = EPOCH
     speed: float = 1.0
     grace: timedelta = timedelta(seconds=2)
+    bends: tuple[Point, ...] = ()
 
     @property
     def simulated(self) -> bool:
         """Whether business time is not simply the time."""
-        return self.speed != 1.0 or self.real_anchor != self.business_anchor
+        return self.speed != 1.0 or self.real_anchor != self.business_anchor or bool(self.bends)
 
     def business(self, real: datetime) -> datetime:
         """The business time at a real time."""
-        return self.business_anchor + (real - self.real_anchor) * self.speed if self.simulated else real
+        if not self.simulated:
+            return real
+        (real_0, business_0), speed = self._line(0, real)
+        return business_0 + (real - real_0) * speed
 
     def real(self, business: datetime) -> datetime:
         """The real time at which a business time comes."""
-        return self.real_anchor + (business - self.business_anchor) / self.speed if self.simulated else business
+        if not self.simulated:
+            return business
+        (real_0, business_0), speed = self._line(1, business)
+        return real_0 + (business - business_0) / speed
 
-    def scaled(self, duration: timedelta) -> timedelta:
-        """The business time that passes in a real duration."""
-        return duration * self.speed
+    def slowed(self, real_now: datetime, by: float) -> Clock:
+        """The same business time now, and everything still to come takes so many times as long."""
+        ahead = [(real_now + (real - real_now) * by, business) for real, business in self.bends if real > real_now]
+        return replace(
+            self,
+            real_anchor=real_now,
+            business_anchor=self.business(real_now),
+            speed=self.speed if ahead else self.speed / by,
+            bends=tuple(ahead),
+        )
 
-    def slowed(self, real_now: datetime, speed: float) -> "Clock":
-        """The same business time now, at another speed from here on."""
-        return Clock(real_now, self.business(real_now), speed, self.grace)
+    def _line(self, axis: int, at: datetime) -> tuple[Point, float]:
+        """The point that a time (real: axis 0, business: axis 1) comes after, and the speed from there."""
+        points = ((self.real_anchor, self.business_anchor), *self.bends)
+        place = bisect_right(points, at, lo=1, key=lambda point: point[axis]) - 1
+        if place + 1 == len(points):
+            return points[place], self.speed
+        (real_0, business_0), (real_1, business_1) = points[place : place + 2]
+        return points[place], (business_1 - business_0) / (real_1 - real_0)

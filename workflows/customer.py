@@ -107,6 +107,7 @@ class CustomerLifecycle:
             if caught is _Caught.OVER:
                 await self._outcomes.record(self._state, always=True)
                 if not self._deliveries:
+                    self._show_last()
                     return
             self._show(caught)
             if caught is _Caught.UP and self._should_continue_as_new():
@@ -122,7 +123,7 @@ class CustomerLifecycle:
                 continue
             batch = await steps.record_events(RecordEventsRequest(self._state, for_books))
             if batch.refused_id:
-                self._refused = True
+                self._refused, self._busy = True, False
                 return
             await self._take_over(batch)
 
@@ -237,6 +238,12 @@ class CustomerLifecycle:
         workflow.set_current_details(card.render(self._state))
         self._noticed = False
         self._busy = bool(self._pending or flying or self._deliveries)
+
+    def _show_last(self) -> None:
+        """Leave a life that is over in the list under its last stage; whoever never was a customer is not listed."""
+        self._busy = False
+        if self._state.lifecycle.stage is not None:
+            self._attributes.show(self._state, None)
 
     def _can_wait(self, deadline: Deadline | None) -> bool:
         """Whether the loop is woken by a touch in flight, one way or the other, before the deadline comes."""

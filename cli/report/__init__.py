@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from cli.report import plots
-from cli.report.summary import Summary
+from cli.report.summary import Summary, date_of
 from errors import InputError
 from journeys.names import Stage
 
@@ -76,10 +76,17 @@ def report_html(
     return environment.get_template("report.html.jinja").render(
         title=title,
         notes=notes,
+        period=_period(summary, until),
         figures=_figures(summary),
         sections=_sections(summary, until.toordinal()),
         agreement=agreement,
     )
+
+
+def _period(summary: Summary, until: datetime) -> str:
+    """From the first to the last day, in UTC."""
+    first = date_of(min((day for day, _ in summary.stages), default=until.toordinal()))
+    return f"{first} to {until.date()}, UTC"
 
 
 def _figures(summary: Summary) -> Sequence[tuple[str, int]]:

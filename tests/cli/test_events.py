@@ -454,6 +454,21 @@ async def test_one_customers_events_arrive_in_the_order_of_the_file(world: Live,
         assert ids == [f"e{number}" for number in range(140) if customers[number] == customer]
 
 
+async def test_a_file_that_cannot_be_read_on_says_how_far_it_came(world: Live, run: Run, tmp_path: Path) -> None:
+    """A line without end in the middle, or no place for the rejects: one sentence and exit code 2."""
+    amy, file = world.customer("amy"), tmp_path / "events.csv"
+    head = f"customer_id,name,occurred_at\n{amy},checked_in,2026-11-02T09:00:00Z\n"
+    file.write_text(head + "x" * 2_000_000)
+    ran = await run("events", file)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert "line 3 is longer than a million characters" in ran.err
+    assert "Run the command again when that is done: what was sent counts once." in ran.err
+    file.write_text(head + "x\n")
+    ran = await run("events", file, "--rejects", tmp_path / "nowhere" / "rejects.csv")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert "cannot be written (No such file or directory): name another place with --rejects." in ran.err
+
+
 def outgoing(*customers: str) -> Iterator[Outgoing]:
     """An event for each, with a number."""
     for number, customer in enumerate(customers):

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from journeys.events import account_opened, app_registered, checked_in
 from journeys.language import Step, days, journey, send, wait, wait_for
 from journeys.lifecycle import LIFECYCLE_POLICY
-from journeys.names import Channel, CustomerId, EventId, MessageClass
+from journeys.names import Channel, CustomerId, EventId, MessageClass, TemplateName
 from journeys.published import Published
 from journeys.templates import Template, Text
 from rules import life
@@ -32,7 +32,7 @@ def long_journey(number: int) -> Published:
         ]
     steps[-1] = wait_for(account_opened, within=days(390), id="the-last-of-thirty-steps")
     templates = {
-        f"text-{turn}": Template.model_validate(
+        TemplateName(f"text-{turn}"): Template.model_validate(
             {"name": f"text-{turn}", "class": MessageClass.SERVICE, "sender": "s", "texts": TEXT}
         )
         for turn in range(10)
@@ -66,9 +66,8 @@ def test_a_year_of_life_with_five_runs_of_thirty_steps_stays_under_16_kib() -> N
         at = BORN + timedelta(days=day)
         while (deadline := life.next_deadline(state)) is not None and deadline.at < at and state.lifecycle.stage:
             follow(life.take_deadline(state, deadline))
-        event = RecordedEvent(
-            day + 1, f"e{day}", "app_registered" if day == 0 else "checked_in", at, day == 0, day == 0
-        )  # type: ignore[arg-type] # any text is an event id
+        name = "app_registered" if day == 0 else "checked_in"
+        event = RecordedEvent(day + 1, EventId(f"e{day}"), name, at, milestone=day == 0, starts=day == 0)
         follow(life.take_event(state, event, at))
         state.has_folded(event.sequence)
     assert [run.step for run in state.runs] == ["the-last-of-thirty-steps"] * 5

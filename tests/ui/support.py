@@ -45,6 +45,6 @@ async def open_card(page: Page, customer: str) -> FrameLocator:
     """From the list to the customer's page, and there to the card."""
     await page.get_by_role("link", name=workflow_id(customer), exact=True).click()
     await page.get_by_role("tab", name="User Metadata").click()
-    card = page.frame_locator("iframe[name=user-metadata-current-details]")
+    card = page.frame_locator("iframe#user-metadata-current-details")
     await card.get_by_role("table").first.wait_for()
     return card
