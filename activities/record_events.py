@@ -47,7 +47,7 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
         await reject(connection, customer_id, rejected, world.rejected_retention)
         await _opt_out(connection, customer_id, incoming)
         await _save(connection, customer_id, last_sequence + len(incoming), current)
-        if any(event.name in world.catalogue.goals for event in incoming):
+        if current.entries and any(event.name in world.catalogue.goals for event in incoming):
             await convert(
                 connection,
                 customer_id,

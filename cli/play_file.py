@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache, partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -33,6 +34,10 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
+FileRow = tuple[datetime, Row]
+"""A row whose customer and time are sound; its data has yet to fit the event."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlayOptions:
     """How a file is to be understood.
@@ -46,13 +51,6 @@ class PlayOptions:
     first_event: EventType | None = None
     first_event_lead: timedelta = timedelta(0)
     customers: int | None = None
-
-
-class FileRow(NamedTuple):
-    """A row whose customer and time are sound; its data has yet to fit the event."""
-
-    at: datetime
-    row: Row
 
 
 class LifeEvent(NamedTuple):
@@ -141,7 +139,7 @@ def read_play_file(file: Path, options: PlayOptions) -> PlayFile:
             at = moment(occurred_at, on)
             if name not in rows:
                 rows[check_customer_id(name)] = []
-            rows[name].append(FileRow(at, row))
+            rows[name].append((at, row))
         except InputError as error:
             rejects.append(Reject(row.line, row.text, str(error)))
             continue
@@ -153,7 +151,7 @@ def read_play_file(file: Path, options: PlayOptions) -> PlayFile:
 def life_of(customer_id: CustomerId, rows: Sequence[FileRow], options: PlayOptions, rejects: list[Reject]) -> Life:
     """Check one customer's rows and put them in order; a row that does not fit the event goes to `rejects`."""
     events: list[LifeEvent] = []
-    for at, row in sorted(rows, key=_at):
+    for at, row in sorted(rows, key=itemgetter(0)):
         try:
             events.append(LifeEvent(at, options.event, options.event.data.model_validate(_data(row))))
         except ValidationError as error:
@@ -221,10 +219,6 @@ def _sample(names: Sequence[CustomerId], size: int | None) -> Sequence[CustomerI
 def _lead(customer_id: CustomerId, longest: timedelta) -> timedelta:
     """Between nothing and the longest, in whole seconds; the same for the same customer in every run."""
     return timedelta(seconds=int(longest.total_seconds() * zlib.crc32(customer_id.encode()) / 2**32))
-
-
-def _at(row: FileRow) -> datetime:
-    return row.at
 
 
 def _problems(error: ValidationError) -> str:

@@ -108,13 +108,18 @@ def _ended(ended: Sequence[EndedNote], language: Language) -> Iterator[str]:
     yield from ("", f"#### {label('ended', language)}", "")
     yield from _table(f"{label('time', language)} (UTC)", label("journey", language), label("outcome", language))
     for note in reversed(ended):
-        outcome, _, why = note.outcome.partition(": ")
-        yield _row(_time(note.ended_at), note.journey, _told(outcome, why, language))
+        yield _row(_time(note.ended_at), note.journey, _ending(note.outcome, language))
 
 
 def _told(outcome: str, why: str, language: Language) -> str:
     """An outcome in words, and its reason as a sentence."""
     return f"{label(outcome, language)} · {reason(why, language)}" if why else label(outcome, language)
+
+
+def _ending(outcome: str, language: Language) -> str:
+    """How a run ended, in words: of an exit with its event."""
+    word, _, event = outcome.partition(": ")
+    return f"{label(word, language)}: {event}" if event else label(word, language)
 
 
 def _table(*titles: str) -> Iterator[str]:
@@ -127,8 +132,8 @@ def _row(*cells: str) -> str:
 
 
 def _time(at: datetime) -> str:
-    """Minutes in UTC, as the values are: time zones are not computed here. Not to be broken in a narrow column."""
-    return at.strftime("%Y-%m-%d\N{NO-BREAK SPACE}%H:%M")
+    """Minutes in UTC, as the values are: time zones are not computed here."""
+    return at.strftime("%Y-%m-%d %H:%M")
 
 
 def _cut(lines: Sequence[str]) -> str:

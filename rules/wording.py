@@ -58,6 +58,21 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "overtaken": ("您已完成该操作，无需再提醒。", "You had already done it, so no reminder was needed."),
     "brake": ("该消息已被暂停发送。", "This message has been put on hold by us."),
     "goal": ("您已达成目标，无需再发送。", "You had reached the goal already."),
+    "account_closed": ("您已销户，因此未发送。", "Your account was closed, so it was not sent."),
+    "opted_out_of_marketing": ("您已退订此类消息。", "You have opted out of such messages."),
+    "exit": ("旅程已结束，因此未发送。", "The journey had ended, so it was not sent."),
+    "expired": ("旅程已到期结束，因此未发送。", "The journey had ended, so it was not sent."),
+    "completed": ("旅程已走完，因此未发送。", "The journey had ended, so it was not sent."),
+    "goal_late": ("您已达成目标，无需再发送。", "You had reached the goal already."),
+    "bad_request": ("消息渠道拒绝了该消息。", "The channel refused the message."),
+    "unauthorized": ("消息渠道拒绝了该消息。", "The channel refused the message."),
+    "too_large": ("消息过长，渠道未接收。", "The message was too long for the channel."),
+    "answer_lost": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
+    "timed_out": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
+    "not_connected": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
+    "busy": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
+    "gateway_failed": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
+    "unreadable_answer": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
     "template_error": ("消息内容有误，因此未发送。", "The text was faulty, so it was not sent."),
 }
 
@@ -68,8 +83,9 @@ def label(name: str, language: Language) -> str:
 
 
 def reason(name: str, language: Language) -> str:
-    """A reason as a sentence; of 'overtaken: deposit_made' the first word decides."""
-    return _in(REASONS.get(name.split(":")[0]), language) or name
+    """A reason as a sentence; of 'exit: account_closed' the event decides, of 'overtaken: deposit_made' the word."""
+    word, _, event = name.partition(": ")
+    return _in(REASONS.get(event) or REASONS.get(word), language) or name
 
 
 def _in(texts: tuple[str, str] | None, language: Language) -> str:

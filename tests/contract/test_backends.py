@@ -1,4 +1,4 @@
-"""Backends that have none of our code: each example of docs/contract.md, run as it stands there, for another customer."""
+"""Backends that have none of our code: each example of docs/contract.md as it stands, for another customer."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ LIVES: dict[str, list[tuple[str, float]]] = {
     "C-1027": [("app_registered", 4), ("account_opened", 3.8), ("questionnaire_completed", 3)],
     "C-1028": [("app_registered", 6), ("account_opened", 5), ("trade_executed", 1)],
     "C-1029": [("app_registered", 150), ("trade_executed", 120)],
-    "C-1030": [("app_registered", 90)] + [("trade_executed", days) for days in (40, 30, 20, 10)],
-    "C-1031": [("app_registered", 400)],
+    "C-1030": [("app_registered", 90.0), *(("trade_executed", days) for days in (40.0, 30.0, 20.0, 10.0))],
+    "C-1031": [("app_registered", 400.0)],
 }
 """What happened how many days ago."""
 
@@ -53,11 +53,11 @@ async def _fill(world: Live) -> None:
 
 
 async def _take(stack: EmbeddedStack, name: str) -> None:
-    async with browser_page(1440, 640) as page:
+    async with browser_page(1680, 640) as page:
         await open_list(page, stack, f'WorkflowType = "{WORKFLOW_TYPE}" AND ExecutionStatus = "Running"')
         await page.get_by_role("link", name=f"customer:{SHOWN}", exact=True).wait_for()
         await page.screenshot(path=FOLDER / "list.png")
-        await page.set_viewport_size({"width": 1440, "height": 1080})
+        await page.set_viewport_size({"width": 1680, "height": 1120})
         await open_card(page, SHOWN)
         await page.screenshot(path=FOLDER / f"{name}.png")
 

@@ -1,0 +1,119 @@
+"""The customer card: what it says, and that it never says too much."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+import pytest
+
+from activities.channels import RefusedReason, UnknownReason
+from journeys import JOURNEYS
+from journeys.lifecycle import LIFECYCLE_POLICY
+from journeys.names import CustomerId, JourneyName, Language, Stage, StepId
+from journeys.published import with_templates
+from journeys.templates import templates
+from rules import card
+from rules.definitions import define
+from rules.state import CustomerState, EndedNote, Lifecycle, Phase, Run, TouchNote
+from rules.wording import LABELS, reason
+
+MONDAY = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+GATE_REASONS = ("no_consent", "opted_out", "unreachable", "stale", "overtaken: deposit_made", "brake", "template_error")
+RUN_OVER = ("goal", "goal_late", "completed", "expired", "exit: account_closed", "exit: opted_out_of_marketing")
+
+
+@pytest.fixture
+def onboarding() -> Run:
+    """A run that waits for the account."""
+    published = next(with_templates(one, templates()) for one in JOURNEYS if one.name == "onboarding-guidance")
+    known = define(published)
+    return Run(
+        journey=JourneyName("onboarding-guidance"),
+        entry=1,
+        version=known.journey.version,
+        definition=known.hash,
+        entered_at=MONDAY,
+        ends_at=MONDAY + timedelta(days=45),
+        at=MONDAY,
+        step=StepId("account_opened-within-3d"),
+        phase=Phase.WAITING,
+        deadline=MONDAY + timedelta(days=3),
+        path=[(StepId("award-app-registration"), "+20"), (StepId("welcome"), "withheld: unreachable")],
+    )
+
+
+def customer(*runs: Run, language: Language = Language.ENGLISH) -> CustomerState:
+    """A customer since Monday."""
+    return CustomerState(
+        CustomerId("C-1024"),
+        language=language,
+        policy=LIFECYCLE_POLICY,
+        lifecycle=Lifecycle(Stage.INTRODUCTION, MONDAY, last_activity=MONDAY),
+        runs=list(runs),
+        moved_at=MONDAY,
+    )
+
+
+def test_the_card_says_where_a_customer_stands_and_what_comes_next(onboarding: Run) -> None:
+    """Stage, next action, and each step with its mark."""
+    lines = card.render(customer(onboarding)).splitlines()
+    assert "- **Stage**: introduction (since 2026-03-02 04:00 UTC)" in lines
+    assert "- **Next action**: 2026-03-05 04:00 UTC · onboarding-guidance: account_opened-within-3d" in lines
+    assert "| ✓ | award-app-registration | +20 |" in lines
+    assert "| ✗ | welcome | not sent · We cannot reach you on this channel at present. |" in lines
+    assert "| ▶ | **account_opened-within-3d** | **waiting until 2026-03-05 04:00 UTC** |" in lines
+    assert "| · | first-product |  |" in lines
+
+
+def test_a_customer_without_a_journey_is_told_when_the_stage_changes() -> None:
+    """Time alone brings the next stage."""
+    assert "· the stage changes if there is no investment before" in card.render(customer())
+
+
+def test_a_customer_of_whom_nothing_is_known_has_a_card() -> None:
+    """As after a first event that could not be read."""
+    assert "- **阶段**: 无" in card.render(CustomerState(CustomerId("C-1024")))
+
+
+def test_the_card_tells_how_the_last_journeys_ended() -> None:
+    """In words; an exit with its event."""
+    state = customer()
+    journey = JourneyName("win-back")
+    state.ended = [EndedNote(journey, n, MONDAY, MONDAY, end) for n, end in enumerate(("goal", "exit: account_closed"))]
+    lines = card.render(state).splitlines()
+    assert lines[-2:] == [
+        "| 2026-03-02 04:00 | win-back | left early: account_closed |",
+        "| 2026-03-02 04:00 | win-back | goal reached |",
+    ]
+
+
+def test_a_cell_cannot_break_out_of_its_table() -> None:
+    """An outcome is whatever a product owner wrote."""
+    state = customer()
+    state.ended = [EndedNote(JourneyName("win-back"), 1, MONDAY, MONDAY, "yes | no")]
+    assert card.render(state).endswith("| yes \\| no |")
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_card_is_never_too_long_and_ends_with_a_whole_line(onboarding: Run, language: Language) -> None:
+    """The UI asks for it in an address."""
+    state = customer(*[onboarding] * 60, language=language)
+    state.touches = [TouchNote(MONDAY, onboarding.journey, StepId("welcome"), "withheld", "no_consent")] * 20
+    rendered = card.render(state)
+    assert len(rendered.encode()) <= card.LONGEST
+    assert rendered.splitlines()[-1] == "…"
+    assert rendered.splitlines()[-2].endswith("|")
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("name", [*GATE_REASONS, *RUN_OVER, *get_args(RefusedReason), *get_args(UnknownReason)])
+def test_each_reason_is_a_sentence_that_may_be_said(name: str, language: Language) -> None:
+    """No customer is told `no_consent`."""
+    assert reason(name, language)[-1] in "。."
+    assert "_" not in reason(name, language)
+
+
+def test_no_label_is_left_empty() -> None:
+    """In either language."""
+    assert all(all(texts) for texts in LABELS.values())
