@@ -26,9 +26,10 @@ from activities.templates import store_templates
 from activities.world import World
 from cli.edge import run, run_async
 from engine import connect, ensure_namespace
+from errors import JourneyError
 from journeys import JOURNEYS
 from journeys.names import Channel, Language
-from journeys.published import Published, published, with_templates
+from journeys.published import Published, is_published, published, with_templates
 from journeys.templates import templates
 from logs import set_up_logs
 from rules.definitions import Catalogue
@@ -42,7 +43,14 @@ LONGEST_SEND = timedelta(seconds=35)
 
 def shipped() -> Sequence[Published]:
     """The journeys that may be entered, as published. Raises `JourneyError` for a live one that is not."""
-    return [with_templates(journey, templates()) for journey in JOURNEYS]
+    values = [with_templates(journey, templates()) for journey in JOURNEYS]
+    for value in values:
+        if value.journey.state == "live" and not is_published(value):
+            raise JourneyError(
+                f"{value.journey.name}: version {value.journey.version} is not published as it stands;"
+                " whoever entered it could be lost: run `starter.py check`"
+            )
+    return values
 
 
 @asynccontextmanager

@@ -20,7 +20,10 @@ async def check_conversion(world: World, request: CheckConversionRequest) -> Con
     if row is None:
         return ConversionChecked()
     if row["sequence"] is None:
-        row = await _take_fact(world, request, row)
+        fact, row = row, await _take_fact(world, request, row)
+        if (row["name"], row["occurred_at"]) != (fact["name"], fact["occurred_at"]):
+            # Its id is that of another event: a mistake in the file proves nothing.
+            return ConversionChecked()
     folded = row["sequence"] <= request.folded or row["sequence"] in request.folded_ahead
     return ConversionChecked(recorded(world, row), folded)
 

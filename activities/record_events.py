@@ -42,6 +42,8 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
         last_sequence, stored = await _lock(connection, customer_id)
         restored = _restored(state, stored)
         current = restored or state
+        # A database that was restored to an earlier time must not give out numbers that have taken effect already.
+        last_sequence = max(last_sequence, current.folded, *current.folded_ahead)
         conflicts = await _store(connection, customer_id, last_sequence, incoming)
         rejected += conflicts
         await reject(connection, customer_id, rejected, world.rejected_retention)
@@ -173,7 +175,11 @@ async def _opt_out(connection: PoolConnection, customer_id: CustomerId, incoming
         await connection.executemany(
             """
             INSERT INTO opt_out (customer_id, scope, active, source, at)
-            VALUES ($1, 'marketing', true, 'event', $2) ON CONFLICT DO NOTHING
+            -- At one instant the refusal comes after its lifting.
+            SELECT $1, 'marketing', true, 'event', $2::timestamptz + CASE WHEN EXISTS (
+                SELECT FROM opt_out WHERE customer_id = $1 AND scope = 'marketing' AND at = $2 AND NOT active
+            ) THEN interval '1 microsecond' ELSE interval '0' END
+            ON CONFLICT DO NOTHING
             """,
             refusals,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from activities.contracts import OutcomesRecorded, RecordOutcomesRequest
@@ -27,9 +27,11 @@ async def record_outcomes(world: World, request: RecordOutcomesRequest) -> Outco
         await _stage_changes(connection, customer_id, request.stage_changes)
         await _ended(connection, customer_id, request.ended)
         await _award_points(connection, customer_id, request.awards)
-        decisions = await _decide(connection, world, state, request.offers)
+        decisions = [decided async for decided in _decide(connection, world, state, request.offers)]
         if entered := [decided for decided in decisions if not decided.refused]:
-            await _enter(connection, world, state, entered)
+            await convert(
+                connection, customer_id, after_sequence=0, since=_earliest(entered), attribution=world.attribution
+            )
             await _save(connection, state)
     return OutcomesRecorded(decisions)
 
@@ -54,6 +56,14 @@ async def _ended(connection: PoolConnection, customer_id: CustomerId, ended: Seq
             """,
             [(customer_id, one.journey, one.entry, one.at, one.outcome) for one in ended],
         )
+        # Nobody asks again for a touch whose run is over: a receipt may still settle it.
+        await connection.executemany(
+            """
+            UPDATE touch SET outcome = 'in_doubt', reason = 'answer_lost', settled_at = now()
+            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND outcome = 'claimed'
+            """,
+            [(customer_id, one.journey, one.entry) for one in ended],
+        )
 
 
 async def _award_points(connection: PoolConnection, customer_id: CustomerId, awards: Sequence[PointsAwarded]) -> None:
@@ -73,16 +83,18 @@ async def _award_points(connection: PoolConnection, customer_id: CustomerId, awa
 
 async def _decide(
     connection: PoolConnection, world: World, state: CustomerState, offers: Sequence[EntryOffered]
-) -> list[EntryDecided]:
-    """Decide each offer that has no decision yet; answers the decisions as they stand in the books."""
-    decisions = [
-        decided
-        for offer in offers
-        for decided in decide(
-            world.catalogue, offer, state, too_old=world.age(state.clock, offer.at) > world.backfill_horizon
-        )
-    ]
-    return [await _decision(connection, state.customer_id, decided) for decided in decisions]
+) -> AsyncIterator[EntryDecided]:
+    """Decide each offer that has no decision yet; answers the decisions as they stand in the books.
+
+    Each run is opened before the next decision: two offers of one moment must not enter a journey twice.
+    """
+    for offer in offers:
+        too_old = world.age(state.clock, offer.at) > world.backfill_horizon
+        for one in decide(world.catalogue, offer, state, too_old=too_old):
+            decided = await _decision(connection, state.customer_id, one)
+            if not decided.refused:
+                await _enter(connection, state, decided)
+            yield decided
 
 
 async def _decision(connection: PoolConnection, customer_id: CustomerId, decided: EntryDecided) -> EntryDecided:
@@ -125,33 +137,29 @@ async def _stored_decision(connection: PoolConnection, customer_id: CustomerId, 
     )
 
 
-async def _enter(
-    connection: PoolConnection, world: World, state: CustomerState, entered: Sequence[EntryDecided]
-) -> None:
-    """Open the runs, in the books and in the state that is stored with them."""
-    for decided in entered:
-        plan = definition(decided.definition).plan
-        await connection.execute(
-            """
-            INSERT INTO journey_run (customer_id, journey, entry, version, definition, entered_at,
-                                     goal_event, goal_until, exit_events)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING
-            """,
-            state.customer_id,
-            decided.journey,
-            decided.entry,
-            decided.version,
-            decided.definition,
-            decided.at,
-            plan.goal,
-            decided.at + plan.goal_within if plan.goal else None,
-            sorted(plan.exits_on),
-        )
-        # The awards of a run's first steps are written with its entry; the workflow does not write them again.
-        await _award_points(connection, state.customer_id, take_entry(state, decided).awards)
-    await convert(
-        connection, state.customer_id, after_sequence=0, since=_earliest(entered), attribution=world.attribution
+async def _enter(connection: PoolConnection, state: CustomerState, decided: EntryDecided) -> None:
+    """Open the run, in the books and in the state that is stored with them."""
+    plan = definition(decided.definition).plan
+    await connection.execute(
+        """
+        INSERT INTO journey_run (customer_id, journey, entry, version, definition, entered_at,
+                                 goal_event, goal_until, exit_events)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (customer_id, journey, entry) DO NOTHING
+        """,
+        state.customer_id,
+        decided.journey,
+        decided.entry,
+        decided.version,
+        decided.definition,
+        decided.at,
+        plan.goal,
+        decided.at + plan.goal_within if plan.goal else None,
+        sorted(plan.exits_on),
     )
+    # What the first steps award or end is written with the entry; the workflow does not write it again.
+    first = take_entry(state, decided)
+    await _award_points(connection, state.customer_id, first.awards)
+    await _ended(connection, state.customer_id, first.ended)
 
 
 def _earliest(entered: Sequence[EntryDecided]) -> datetime:

@@ -18,6 +18,7 @@ from activities.contracts import SendMessageRequest, SendMessageResult
 from activities.rendering import render
 from activities.world import World
 from errors import DatabaseError, TemplateError
+from journeys.events import account_closed
 from journeys.names import Channel, CustomerId, Language, MessageClass
 from journeys.templates import Template, Text
 from rules.clock import Clock
@@ -35,7 +36,7 @@ from rules.gates import (
     TryLater,
     judge,
 )
-from rules.touches import planned_send, planned_touch, template_of, touch_key
+from rules.touches import planned_touch, template_of, touch_key
 
 CLAIM_ATTEMPTS = 100
 ASK_AGAIN_AFTER = timedelta(seconds=30)
@@ -85,14 +86,25 @@ class _Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class _Decided:
+    """The record of a touch that was decided before."""
+
+    outcome: str
+    reason: str
+    channel: Channel
+    language: Language
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     """What the database says: the facts, the record if there is one, and the version they hold for."""
 
     version: int
+    last_brake: int
     language: Language
     facts: Facts
-    record: tuple[str, str, Channel, Language] | None
-    """Outcome, reason, channel and language of a touch that was decided before."""
+    record: _Decided | None
 
 
 async def send_message(world: World, request: SendMessageRequest) -> SendMessageResult:
@@ -147,23 +159,23 @@ async def _send(world: World, planned: _Planned, known: _Known, judgement: Judge
         return planned.settled("failed", "template_error") if written else None
     if not await _claim(world, planned, known, judgement, "claimed"):
         return None
-    return await _deliver(world, world.channels[planned.channel], planned, text)
+    return await _deliver(world, world.channels[planned.channel], planned, text, datetime.now(UTC))
 
 
-async def _decided_before(
-    world: World, planned: _Planned, record: tuple[str, str, Channel, Language]
-) -> TouchSettled | TryLater:
+async def _decided_before(world: World, planned: _Planned, record: _Decided) -> TouchSettled | TryLater:
     """A settled record stands. An open claim means that an answer was lost: ask again if the channel de-duplicates."""
-    outcome, reason, channel, language = record
-    if outcome != "claimed":
-        return planned.settled(outcome, reason)
-    adapter = world.channels.get(channel)
+    if record.outcome != "claimed":
+        return planned.settled(record.outcome, record.reason)
+    adapter = world.channels.get(record.channel)
     if adapter is None or not adapter.deduplicates:
         return await _settle(world, planned, "in_doubt", "answer_lost")
-    return await _deliver(world, adapter, planned, render(planned.template, language, channel, {}))
+    text = render(planned.template, record.language, record.channel, {})
+    return await _deliver(world, adapter, planned, text, record.recorded_at)
 
 
-async def _deliver(world: World, adapter: ChannelAdapter, planned: _Planned, text: Text) -> TouchSettled | TryLater:
+async def _deliver(
+    world: World, adapter: ChannelAdapter, planned: _Planned, text: Text, claimed_at: datetime
+) -> TouchSettled | TryLater:
     """Hand a claimed touch to the provider and settle it, unless nobody knows yet what became of it."""
     message = Message(
         customer_id=planned.customer_id,
@@ -179,34 +191,44 @@ async def _deliver(world: World, adapter: ChannelAdapter, planned: _Planned, tex
             return await _settle(world, planned, "sent", "")
         case Refused():
             return await _settle(world, planned, "failed", delivery.reason)
-        case Unknown() if adapter.deduplicates and planned.late_by() < ASK_AGAIN_FOR:
-            return _try_later(planned, delivery)
+        case Unknown() if adapter.deduplicates and datetime.now(UTC) - claimed_at < ASK_AGAIN_FOR:
+            return _try_later(planned, delivery, datetime.now(UTC) - claimed_at)
         case Unknown():
             return await _settle(world, planned, "in_doubt", delivery.reason)
         case _:
             assert_never(delivery)
 
 
-def _try_later(planned: _Planned, delivery: Unknown) -> TryLater:
-    """Ask again with the same key, at growing distances: about as long as it has been late already."""
+def _try_later(planned: _Planned, delivery: Unknown, tried_for: timedelta) -> TryLater:
+    """Ask again with the same key, at growing distances: about as long as it has been tried already."""
     send = planned.send
-    pause = max(delivery.pause, ASK_AGAIN_AFTER, min(planned.late_by(), timedelta(hours=1)))
+    pause = max(delivery.pause, ASK_AGAIN_AFTER, min(tried_for, timedelta(hours=1)))
     at = planned.clock.business(datetime.now(UTC) + pause)
     return TryLater(send.journey, send.entry, send.step, at, delivery.reason)
 
 
 async def _settle(world: World, planned: _Planned, outcome: str, reason: str) -> TouchSettled:
-    await world.pool.execute(
+    """Write the outcome; what was settled meanwhile stands, but for a doubt that is resolved."""
+    row = await world.pool.fetchrow(
         """
-        UPDATE touch SET outcome = $6, reason = $7, settled_at = now()
+        WITH settled AS (
+            UPDATE touch SET outcome = $6, reason = $7, settled_at = now()
+            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+              AND (outcome = 'claimed' OR outcome = 'in_doubt' AND $6 <> 'in_doubt')
+            RETURNING outcome, reason
+        )
+        SELECT outcome, reason FROM settled
+        UNION ALL
+        SELECT outcome, reason FROM touch
         WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
-          AND outcome = 'claimed'
+          AND NOT EXISTS (SELECT FROM settled)
         """,
         *planned.identity,
         outcome,
         reason,
     )
-    return planned.settled(outcome, reason)
+    assert row is not None, "what is settled was claimed"
+    return planned.settled(row["outcome"], row["reason"])
 
 
 async def _claim(world: World, planned: _Planned, known: _Known, judgement: Judgement, outcome: str) -> bool:
@@ -214,7 +236,9 @@ async def _claim(world: World, planned: _Planned, known: _Known, judgement: Judg
     written = await world.pool.fetchval(
         """
         WITH unchanged AS (
-            UPDATE customer SET version = version + 1 WHERE customer_id = $1 AND version = $6 RETURNING customer_id
+            UPDATE customer SET version = version + 1
+            WHERE customer_id = $1 AND version = $6 AND NOT EXISTS (SELECT FROM brake WHERE brake_id > $20)
+            RETURNING customer_id
         )
         INSERT INTO touch (customer_id, journey, entry, step, occurrence, definition, template, content_hash,
                            message_class, channel, language, approval, planned_at, judged_at, outcome, reason,
@@ -240,6 +264,7 @@ async def _claim(world: World, planned: _Planned, known: _Known, judgement: Judg
         judgement.reason,
         _FACTS.dump_python(known.facts, mode="json"),
         _JUDGEMENT.dump_python(judgement, mode="json")["verdicts"],
+        known.last_brake,
     )
     return bool(written)
 
@@ -249,21 +274,23 @@ async def _read_facts(world: World, planned: _Planned) -> _Known:
     # With a simulated clock the touch is judged as of its due time: what happened after is not known yet.
     as_of = planned.send.asked_for if planned.clock.simulated else None
     folded = planned.folded if planned.clock.simulated else None
-    overtaken_by = planned_send(planned.send.definition, planned.send.step).overtaken_by
     row = await world.pool.fetchrow(
         """
         SELECT customer.version, customer.language,
           (SELECT ARRAY[outcome, reason, channel, language] FROM touch
             WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS record,
+          (SELECT recorded_at FROM touch
+            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS recorded_at,
           coalesce(
             (SELECT event.name FROM customer_event AS event
-              WHERE event.customer_id = $1 AND event.name = ANY(run.exit_events || run.goal_event)
+              WHERE event.customer_id = $1 AND event.name = ANY(run.exit_events || run.goal_event || $10::text)
                 AND event.occurred_at >= run.entered_at AND event.sequence <= coalesce($8, event.sequence)
               ORDER BY event.sequence LIMIT 1),
             CASE WHEN run.ended_at <= coalesce($6::timestamptz, 'infinity') THEN run.outcome END) AS run_over,
           (SELECT event.name FROM customer_event AS event
-            WHERE event.customer_id = $1 AND event.name = ANY($7::text[])
-              AND event.occurred_at >= run.entered_at AND event.sequence <= coalesce($8, event.sequence)
+            JOIN unnest($7::text[], $9::timestamptz[]) AS awaited (name, since) ON awaited.name = event.name
+            WHERE event.customer_id = $1 AND event.occurred_at >= coalesce(awaited.since, event.occurred_at)
+              AND event.sequence <= coalesce($8, event.sequence)
             ORDER BY event.sequence LIMIT 1) AS overtaken_by,
           ARRAY(SELECT scope FROM (SELECT DISTINCT ON (scope) scope, active FROM opt_out
                   WHERE customer_id = $1 AND ($6::timestamptz IS NULL OR at <= $6)
@@ -274,14 +301,17 @@ async def _read_facts(world: World, planned: _Planned) -> _Known:
           ARRAY(SELECT channel FROM reachability WHERE customer_id = $1 AND NOT reachable) AS unreachable,
           (SELECT jsonb_agg(jsonb_build_object('mode', mode, 'reason', reason, 'journey', journey,
                                                'template', template, 'channel', channel) ORDER BY brake_id)
-             FROM brake WHERE released_at IS NULL) AS brakes
+             FROM brake WHERE released_at IS NULL) AS brakes,
+          (SELECT coalesce(max(brake_id), 0) FROM brake) AS last_brake
         FROM customer JOIN journey_run AS run USING (customer_id)
         WHERE customer_id = $1 AND run.journey = $2 AND run.entry = $3
         """,
         *planned.identity,
         as_of,
-        [str(event) for event in overtaken_by],
+        [event for event, _ in planned.send.overtaken_by],
         folded,
+        [since for _, since in planned.send.overtaken_by],
+        str(account_closed),
     )
     if row is None:
         raise DatabaseError(
@@ -307,7 +337,8 @@ def _known(row: asyncpg.Record, planned: _Planned, not_configured: set[Channel])
             unreachable=tuple(sorted({*map(Channel, row["unreachable"]), *not_configured})),
             brakes=tuple(map(_brake, row["brakes"] or ())),
         ),
-        record=record and (record[0], record[1], Channel(record[2]), Language(record[3])),
+        last_brake=row["last_brake"],
+        record=record and _Decided(record[0], record[1], Channel(record[2]), Language(record[3]), row["recorded_at"]),
     )
 
 

@@ -42,12 +42,13 @@ def life_input(argument: bytes, *, continued: bool) -> LifeInput:
 
     Only a run that continues another may bring a state: nobody else can know it.
     """
+    if continued:
+        # A worker that cannot read the state must leave the task to one that can: it would begin a second life.
+        return _INPUT.validate_json(argument)
     try:
         given = _INPUT.validate_json(argument)
     except ValidationError:
         return LifeInput()
-    if continued:
-        return given
     clock = given.clock if given.clock is not None and _runs(given.clock) else None
     return LifeInput(clock, None, given.continue_after if given.continue_after > 0 else CONTINUE_AFTER)
 

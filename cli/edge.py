@@ -24,7 +24,9 @@ def run(command: click.Command) -> NoReturn:
 def exit_code(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     """Run a command to its exit code: 0 done, 1 some rows rejected, 2 could not run, 130 interrupted."""
     try:
-        result = command.main(args=arguments, prog_name="starter.py", standalone_mode=False)
+        result = command.main(
+            args=arguments, prog_name=os.path.basename(sys.argv[0]) or "starter.py", standalone_mode=False
+        )
     except SojournError as error:
         print(f"error: {_one_line(error)}", file=sys.stderr)
         return COULD_NOT_RUN

@@ -37,7 +37,13 @@ _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 @click.argument("name")
 @click.option("--data", default="{}", metavar="JSON", help='What the event says, as in {"amount": "1000.00"}.')
 @click.option("--at", metavar="TIME", show_default="now", help="When it happened, as in 2026-11-22T09:00:00+08:00.")
-@click.option("--id", "event_id", metavar="ID", show_default="a new one", help="The event's id: twice is once.")
+@click.option(
+    "--id",
+    "event_id",
+    metavar="ID",
+    show_default="a new one",
+    help="With --at: twice is once.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def event(customer_id: str, name: str, data: str, at: str | None, event_id: str | None, as_json: bool) -> None:
     """Tell CUSTOMER's workflow that NAME happened, and show what it makes of it.

@@ -92,7 +92,7 @@ def _problems(journey: Journey) -> Iterator[str]:
         yield f"{error}."
         return
     yield from _missing_texts(journey, value)
-    if journey.state == "live" and value.content_hash() not in publications.published():
+    if journey.state == "live" and not publications.is_published(value):
         yield _not_published(journey)
 
 

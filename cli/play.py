@@ -33,10 +33,10 @@ from cli.report import Agreement, write_report
 from cli.report.summary import Summary, summary_of
 from cli.servers import connect_temporal
 from cli.tabular import Rejects
-from cli.up import programs_for
+from cli.up import forget_other_servers, programs_for
 from embedded import EmbeddedStack
 from engine import connect
-from errors import InputError, SettingsError
+from errors import InputError, SettingsError, StackError
 from journeys.names import Channel, MessageClass
 from rules.clock import Clock
 from rules.record import Record
@@ -125,6 +125,7 @@ async def _theatre(settings: Settings) -> AsyncIterator[Theatre]:
     """A stack of its own, or the servers of the environment if they are marked as a sandbox."""
     async with AsyncExitStack() as opened:
         if settings.database_url is None:
+            forget_other_servers()
             stack = await opened.enter_async_context(EmbeddedStack())
             await _start_programs(stack, opened)
             client = await connect(
@@ -152,9 +153,11 @@ async def _until_worked(client: Client) -> None:
         task_queue=TaskQueue(name=TASK_QUEUE),
         task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
     )
-    async with asyncio.timeout(60):
-        while not (await client.workflow_service.describe_task_queue(request)).pollers:  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+    for _ in range(600):
+        if (await client.workflow_service.describe_task_queue(request)).pollers:
+            return
+        await asyncio.sleep(0.1)
+    raise StackError("The worker does not start: run `python worker.py` by hand to see why.")
 
 
 async def _start_programs(stack: EmbeddedStack, opened: AsyncExitStack) -> None:

@@ -27,11 +27,11 @@ def up() -> None:
     started again. The other commands, run in the same folder, find it by themselves.
     """
     settings = load_settings()
-    _forget_other_servers()
+    forget_other_servers()
     run_async(keep_running(settings.state_folder, programs_for, _report, ready=_announce))
 
 
-def _forget_other_servers() -> None:
+def forget_other_servers() -> None:
     """A person's settings for a Temporal elsewhere must not turn the worker of this stack to it."""
     for name in [name for name in os.environ if name.startswith("TEMPORAL_")]:
         del os.environ[name]

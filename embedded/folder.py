@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import secrets
 import signal
 import socket
@@ -21,6 +22,8 @@ from errors import StackError
 
 LOOPBACK = "127.0.0.1"
 Model = TypeVar("Model", bound=BaseModel)
+
+OTHER_PORTS = range(20_000, 32_000)
 
 USUAL_PORTS = {"temporal": 7233, "temporal-ui": 8233, "temporal-http": 7243, "postgres": 5433, "web": 8480}
 _LOCK_PATIENCE = timedelta(seconds=0.5)
@@ -213,14 +216,19 @@ def _holder_in(descriptor: int) -> int:
 
 
 def _free_port(wanted: int, held: ExitStack) -> int:
-    """Bind the port, and hold it until all are chosen, so that no two are the same."""
-    listener = held.enter_context(closing(socket.socket()))
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((LOOPBACK, wanted))
-    except OSError:
-        listener.bind((LOOPBACK, 0))
-    return int(listener.getsockname()[1])
+    """Bind the port, else any other, and hold it until all are chosen, so that no two are the same.
+
+    Others come from below the range that the system takes for outgoing connections: one of those would snatch the
+    port between the choice and the start of its server.
+    """
+    candidates = random.sample(OTHER_PORTS, k=200)
+    for port in (wanted, *candidates) if wanted else candidates:
+        listener = held.enter_context(closing(socket.socket()))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            listener.bind((LOOPBACK, port))
+            return port
+    raise StackError(f"No port is free from {OTHER_PORTS.start} to {OTHER_PORTS.stop}: end what takes them all.")
 
 
 def _read(path: Path, model: type[Model]) -> Model:

@@ -144,7 +144,7 @@ class EventType(str):
         return event
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (type(self), (str(self), self.data))
+        return (_event_type, (str(self), self.data, self.milestone))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -152,6 +152,11 @@ class EventType(str):
             lambda name: name if isinstance(name, cls) else cls(name),
             core_schema.str_schema(pattern=r"^[a-z][a-z0-9_]{0,63}$"),
         )
+
+
+def _event_type(name: str, data: type[EventData], milestone: bool) -> EventType:
+    """An event type from its parts, when it is copied."""
+    return EventType(name, data, milestone=milestone)
 
 
 app_registered = EventType("app_registered", AppRegistered, milestone=True)

@@ -205,6 +205,8 @@ def wait_for(
     id: str | None = None,
 ) -> WaitFor:
     """Wait for an event. Milestones are looked for in the whole life, other events in this run."""
+    if since == "ever" and not event.milestone:
+        raise JourneyError(f"wait_for({event}, since='ever'): only milestones are remembered for life: use 'run'")
     return WaitFor(
         id=_step_id(id, f"{event}-within-{_short(within)}"),
         event=event,

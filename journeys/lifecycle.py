@@ -14,7 +14,8 @@ from journeys.events import EventType, trade_executed, wealth_product_purchased
 class LifecyclePolicy(BaseModel):
     """Durations count 24-hour days from the last investing event, or from the end of a term product held."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A state carried over by a newer worker may hold a number that this one does not know.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     investing_events: tuple[EventType, ...] = (trade_executed, wealth_product_purchased)
     maturity_at: Annotated[int, Field(ge=2)] = 4

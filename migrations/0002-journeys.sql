@@ -86,6 +86,9 @@ END $$;
 CREATE TRIGGER moves_forward BEFORE UPDATE ON touch FOR EACH ROW EXECUTE FUNCTION touch_moves_forward();
 CREATE TRIGGER append_only BEFORE DELETE ON touch FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON entry_decision FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON template_content FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 CREATE TABLE inbox_read (
     touch_id bigint PRIMARY KEY REFERENCES touch (touch_id),
     read_at  timestamptz NOT NULL DEFAULT now()
@@ -121,6 +124,7 @@ CREATE TABLE conversion (
     FOREIGN KEY (customer_id, journey, entry) REFERENCES journey_run
 );
 CREATE UNIQUE INDEX conversion_credit ON conversion (customer_id, event_id) WHERE credited;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON conversion FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 -- The stop button. A brake is on until it is released; an empty column stands for all.
 CREATE TABLE brake (

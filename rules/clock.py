@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST = datetime(9000, 1, 1, tzinfo=UTC)
+"""What a very fast or very slow clock would carry out of the calendar stays near its ends."""
 
 Point = tuple[datetime, datetime]
 """A real time and the business time that it is then."""
@@ -37,14 +39,20 @@ class Clock:
         if not self.simulated:
             return real
         (real_0, business_0), speed = self._line(0, real)
-        return business_0 + (real - real_0) * speed
+        try:
+            return business_0 + (real - real_0) * speed
+        except OverflowError:
+            return LAST if real > real_0 else EPOCH
 
     def real(self, business: datetime) -> datetime:
         """The real time at which a business time comes."""
         if not self.simulated:
             return business
         (real_0, business_0), speed = self._line(1, business)
-        return real_0 + (business - business_0) / speed
+        try:
+            return real_0 + (business - business_0) / speed
+        except OverflowError:
+            return LAST if business > business_0 else EPOCH
 
     def slowed(self, real_now: datetime, by: float) -> Clock:
         """The same business time now, and everything still to come takes so many times as long."""

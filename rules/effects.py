@@ -83,6 +83,8 @@ class SendMessage:
     due: datetime
     asked_for: datetime
     channel: int
+    overtaken_by: tuple[tuple[str, datetime | None], ...] = ()
+    """Events that make it pointless, each with the time from which it counts (none: the whole life)."""
     occurrence: int = 1
 
 

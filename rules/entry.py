@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import assert_never
 
@@ -26,9 +27,13 @@ class EntryDecided:
     refused: str = ""
 
 
-def decide(catalogue: Catalogue, offer: EntryOffered, state: CustomerState, *, too_old: bool) -> list[EntryDecided]:
-    """Decide for every journey that may start on the offer. What is older than the backfill horizon starts nothing."""
-    return [_decide(one, offer, state, too_old) for one in _candidates(catalogue, offer)]
+def decide(catalogue: Catalogue, offer: EntryOffered, state: CustomerState, *, too_old: bool) -> Iterator[EntryDecided]:
+    """Decide for every journey that may start on the offer. What is older than the backfill horizon starts nothing.
+
+    One by one: whoever iterates opens the run of each decision before the next is asked for.
+    """
+    for one in _candidates(catalogue, offer):
+        yield _decide(one, offer, state, too_old)
 
 
 def open_run(state: CustomerState, decided: EntryDecided) -> Run:

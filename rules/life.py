@@ -146,7 +146,7 @@ def take_check(
     effects = take_event(state, found, now) if found and not folded else Effects()
     if run in state.runs and run.step == check.step and run.phase is Phase.WAITING:
         if found and folded:
-            walk.satisfied(state, run, found.name, max(run.at, found.at), effects)
+            walk.satisfied(state, run, found.name, check.due, effects)
         else:
             walk.overdue(state, run, check.due, effects)
     return effects

@@ -29,6 +29,12 @@ def fold(life: Lifecycle, event: RecordedEvent, policy: LifecyclePolicy, now: da
 
 def next_deadline(life: Lifecycle, policy: LifecyclePolicy) -> datetime | None:
     """When the stage changes if nothing happens until then; none in a stage that time does not end."""
+    due = _due(life, policy)
+    # After a late event the time may be over already: nothing is dated before the stage began.
+    return life.since if due is not None and life.since is not None and due < life.since else due
+
+
+def _due(life: Lifecycle, policy: LifecyclePolicy) -> datetime | None:
     match life.stage:
         case Stage.INTRODUCTION if life.last_activity:
             return life.last_activity + policy.introduction_ends_after
@@ -48,6 +54,10 @@ def fall_due(life: Lifecycle, due: datetime) -> StageChanged:
 
 def _target(life: Lifecycle, event: RecordedEvent, policy: LifecyclePolicy, at: datetime) -> tuple[Stage, str]:
     assert life.stage is not None
+    if event.name in (account_closed, account_opened):
+        if life.account_at is not None and event.at < life.account_at:
+            return life.stage, ""
+        life.account_at = event.at
     if event.name == account_closed:
         return Stage.CLOSED, str(account_closed)
     if life.stage is Stage.CLOSED:

@@ -205,8 +205,12 @@ class _PaperLife:
                 assert_never(judgement.decision)
 
     def _overtaken_by(self, send: SendMessage, run: Run) -> str:
-        names = definition(send.definition).plan.steps[send.step].overtaken_by
-        return next((name for name, _ in run.seen if name in names), "") if names else ""
+        for event, since in send.overtaken_by:
+            if since is None and event in self.state.milestones:
+                return event
+            if since is not None and any(name == event and at >= since for name, at in run.seen):
+                return event
+        return ""
 
     def _judged(self, send: SendMessage, channel: int, overtaken_by: str) -> Judgement:
         situation = (send.definition, send.step, channel, overtaken_by, self.opted_out)

@@ -15,15 +15,15 @@ from journeys.names import StepId
 class PlannedStep:
     """A step and its ways on. `None` as a way on is the end of the journey.
 
-    `overtaken_by` are the events whose absence led here: once one of them is recorded, a touch planned here is
-    pointless (gates.md, touch gate 1).
+    `overtaken_by` are the waits whose `otherwise` led here: once the event of one of them is recorded, a touch planned
+    here is pointless (gates.md, touch gate 1).
     """
 
     step: Step
     after: StepId | None
     then: StepId | None
     otherwise: StepId | None
-    overtaken_by: tuple[EventType, ...]
+    overtaken_by: tuple[WaitFor, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,22 @@ def lay_out(journey: Journey) -> Plan:
 def _lay_out_steps(
     sequence: tuple[Step, ...],
     after: StepId | None,
-    overtaken_by: tuple[EventType, ...],
+    overtaken_by: tuple[WaitFor, ...],
     steps: dict[StepId, PlannedStep],
 ) -> StepId | None:
-    """Lay out a sequence back to front, so that each step knows what follows; answers its first step."""
-    for step in reversed(sequence):
+    """Lay out a sequence back to front, so that each step knows what follows; answers its first step.
+
+    A second wait for the same event takes the first one's place: what its `then` plans is planned because it came.
+    """
+    for place in range(len(sequence) - 1, -1, -1):
+        step = sequence[place]
+        awaited = {before.event for before in sequence[:place] if isinstance(before, WaitFor)}
+        here = tuple(wait for wait in overtaken_by if wait.event not in awaited)
         then = otherwise = after
         if isinstance(step, WaitFor):
-            then = _lay_out_steps(step.then, after, overtaken_by, steps)
-            otherwise = _lay_out_steps(step.otherwise, after, (*overtaken_by, step.event), steps)
-        steps[step.id] = PlannedStep(step, after, then, otherwise, overtaken_by)
+            others = tuple(wait for wait in here if wait.event != step.event)
+            then = _lay_out_steps(step.then, after, others, steps)
+            otherwise = _lay_out_steps(step.otherwise, after, (*others, step), steps)
+        steps[step.id] = PlannedStep(step, after, then, otherwise, here)
         after = step.id
     return after

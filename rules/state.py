@@ -48,6 +48,8 @@ class Run:
     """Which of the step's channels is in turn."""
     held_until: datetime | None = None
     """The end of the last hold of the present step: later waits count from it."""
+    missed: dict[StepId, datetime] = field(default_factory=dict)
+    """When each wait began that nothing came of, if only its own time counts."""
     seen: list[tuple[str, datetime]] = field(default_factory=list)
     """Events that the journey waits for, since entry: name and time."""
     path: list[tuple[StepId, str]] = field(default_factory=list)
@@ -63,6 +65,8 @@ class Lifecycle:
     investments: int = 0
     active_until: datetime | None = None
     last_activity: datetime | None = None
+    account_at: datetime | None = None
+    """When the account was last opened or closed: what is older has no say in it any more."""
 
 
 @dataclass(slots=True)

@@ -103,8 +103,20 @@ def ask_to_send(run: Run, effects: Effects) -> None:
     """Plan the touch of the run's present step, on the channel in turn."""
     assert run.step is not None
     run.phase, run.deadline = Phase.ASKED, None
-    asked_for = run.held_until or run.at
-    effects.sends.append(SendMessage(run.journey, run.entry, run.definition, run.step, run.at, asked_for, run.channel))
+    waits = definition(run.definition).plan.steps[run.step].overtaken_by
+    overtaken_by = _overtaken_by(run, waits) if waits else ()
+    effects.sends.append(
+        SendMessage(
+            run.journey,
+            run.entry,
+            run.definition,
+            run.step,
+            run.at,
+            run.held_until or run.at,
+            run.channel,
+            overtaken_by,
+        )
+    )
 
 
 def satisfied(state: CustomerState, run: Run, event: str, at: datetime, effects: Effects) -> None:
@@ -119,6 +131,8 @@ def overdue(state: CustomerState, run: Run, due: datetime, effects: Effects) -> 
     """The books know nothing of the event either: `otherwise`, dated at the deadline."""
     assert run.step is not None
     planned = definition(run.definition).plan.steps[run.step]
+    if isinstance(planned.step, WaitFor) and planned.step.since == "step":
+        run.missed[planned.step.id] = run.at
     go_on(run, planned.otherwise, due, "otherwise")
     proceed(state, run, effects)
 
@@ -138,6 +152,14 @@ def finish(state: CustomerState, run: Run, at: datetime, outcome: str, effects: 
     note = EndedNote(run.journey, run.entry, run.entered_at, at, outcome)
     state.ended = [*state.ended, note][-RUNS_SHOWN:]
     effects.ended.append(RunEnded(run.journey, run.entry, at, outcome))
+
+
+def _overtaken_by(run: Run, waits: tuple[WaitFor, ...]) -> tuple[tuple[str, datetime | None], ...]:
+    """The events whose absence led to a step, each with the time from which its wait would have counted it."""
+    return tuple(
+        (str(wait.event), run.missed.get(wait.id, run.at) if wait.since == "step" else _looked_for_since(run, wait))
+        for wait in waits
+    )
 
 
 def _ending(plan: Plan, run: Run, event: RecordedEvent) -> str | None:

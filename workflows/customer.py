@@ -38,6 +38,9 @@ from workflows.outcomes import Outcomes
 from workflows.sends import LONGEST_IN_FLIGHT, Sends
 from workflows.timer import LazyTimer
 
+AT_ONCE = 200
+"""Deliveries in one transaction: a backlog must fit into the time and the marker of one local activity."""
+
 CANCEL_REFUSED = "cancel was refused: end the customer's journeys with end_journey"
 
 
@@ -116,16 +119,17 @@ class CustomerLifecycle:
 
     async def _take_in(self) -> None:
         """Drain the inbox into the books; what is new waits in line to take effect."""
-        while self._deliveries or self._state.policy is None:
-            deliveries, self._deliveries = tuple(self._deliveries), []
+        while self._deliveries or (self._state.policy is None and not self._refused):
+            deliveries = tuple(self._deliveries[:AT_ONCE])
+            del self._deliveries[:AT_ONCE]
             for_books = tuple(one for one in deliveries if not self._adjusted_clock(one))
             if not for_books and self._state.policy is not None:
                 continue
             batch = await steps.record_events(RecordEventsRequest(self._state, for_books))
             if batch.refused_id:
                 self._refused, self._busy = True, False
-                return
-            await self._take_over(batch)
+            else:
+                await self._take_over(batch)
 
     async def _take_over(self, batch: RecordedBatch) -> None:
         self._state = batch.restored or self._state
@@ -209,7 +213,8 @@ class CustomerLifecycle:
         if effects.offers:
             for decided in await self._outcomes.record(self._state):
                 first = life.take_entry(self._state, decided)
-                first.awards.clear()  # written with the entry
+                first.awards.clear()  # written with the entry, as are ends
+                first.ended.clear()
                 await self._do(first)
         for send in effects.sends:
             self._sends.start(self._state, send)

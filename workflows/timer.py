@@ -11,6 +11,8 @@ from rules.clock import Clock
 from rules.life import Deadline, What
 
 _LAZY = (What.STAGE, What.FORGET)
+LONGEST = timedelta(days=365)
+"""A timer for later than that fires early and is armed for the rest."""
 
 
 class LazyTimer:
@@ -40,7 +42,7 @@ class LazyTimer:
         if deadline is None or fires_at is None:
             return
         # A timer counts whole milliseconds: one more, or it would fire a moment too early and be armed again.
-        delay = max(fires_at - workflow.now(), timedelta(0)) + timedelta(milliseconds=1)
+        delay = min(max(fires_at - workflow.now(), timedelta(0)), LONGEST) + timedelta(milliseconds=1)
         self._what, self.fires_at = deadline.what, fires_at
         self._task = asyncio.create_task(workflow.sleep(delay, summary=_summary(deadline)))
 

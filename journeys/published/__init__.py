@@ -32,9 +32,12 @@ class Published(BaseModel):
     def content_hash(self) -> ContentHash:
         """What a run refers to: changes with any word of the journey or of its texts, not with its state.
 
+        Values that are at their default are left out: a word or an attribute that the language gains later changes
+        no hash. (So a default is never changed: the language gets a new field instead.)
+
         Whether a journey is live or closed says who may enter, nothing of what happens inside.
         """
-        return content_hash(self.model_dump(mode="json", exclude={"journey": {"state"}}))
+        return content_hash(self.model_dump(mode="json", exclude_defaults=True, exclude={"journey": {"state"}}))
 
     def file_name(self) -> str:
         """Name, version and the beginning of the hash: two texts under one number cannot hide."""
@@ -56,6 +59,16 @@ def with_templates(journey: Journey, templates: Mapping[TemplateName, Template])
 def published() -> Mapping[ContentHash, Published]:
     """Every version ever published, by its content hash."""
     return MappingProxyType({p.content_hash(): p for p in _read(sorted(FOLDER.glob("*.json")))})
+
+
+def is_published(value: Published) -> bool:
+    """Whether a journey is published as it stands, its state apart."""
+    stored = published().get(value.content_hash())
+    if stored is None:
+        return False
+    return stored == value.model_copy(
+        update={"journey": value.journey.model_copy(update={"state": stored.journey.state})}
+    )
 
 
 def _read(files: Iterable[Path]) -> Iterable[Published]:

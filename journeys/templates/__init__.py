@@ -47,7 +47,7 @@ class Template(BaseModel):
 
     def content_hash(self) -> ContentHash:
         """SHA-256 over everything the template says; the same on every host."""
-        return content_hash(self.model_dump(mode="json"))
+        return content_hash(self.model_dump(mode="json", exclude_defaults=True))
 
     def text(self, language: Language, channel: Channel) -> Text:
         """The text for a channel, in the language or else in any other that has it."""

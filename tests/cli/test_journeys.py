@@ -53,9 +53,11 @@ def test_nothing_published_is_ever_overwritten(folder: Path) -> None:
     with pytest.raises(JourneyError, match="is published as it is"):
         publish_journey(win_back, folder)
     edited = win_back.model_copy(update={"ends_after": days(61)})
-    with pytest.raises(JourneyError, match=r"is published with another text .*: set version=2 in the journey"):
+    with pytest.raises(
+        JourneyError, match=rf"is published with another text .*: set version={win_back.version + 1} in the journey"
+    ):
         publish_journey(edited, folder)
-    publish_journey(edited.model_copy(update={"version": 2}), folder)
+    publish_journey(edited.model_copy(update={"version": win_back.version + 1}), folder)
     assert len(published.published()) == 2
 
 
@@ -80,7 +82,7 @@ def test_check_names_a_live_journey_that_is_not_published(sojourn: Sojourn, fold
     """With the command that mends it, and exit code 1."""
     ran = sojourn("check")
     assert ran.code == 1
-    assert "win-back: version 1 is not published: run `starter.py publish win-back`." in ran.out
+    assert f"win-back: version {win_back.version} is not published: run `starter.py publish win-back`." in ran.out
 
 
 def test_check_asks_for_a_new_version_when_the_text_changed(folder: Path) -> None:
@@ -88,7 +90,7 @@ def test_check_asks_for_a_new_version_when_the_text_changed(folder: Path) -> Non
     publish_journey(win_back, folder)
     edited = win_back.model_copy(update={"ends_after": days(61)})
     (problem,) = problems_of([edited])
-    assert "set version=2, then run `starter.py publish win-back`" in problem
+    assert f"set version={win_back.version + 1}, then run `starter.py publish win-back`" in problem
     assert list(problems_of([edited.model_copy(update={"state": "draft"})])) == []
 
 

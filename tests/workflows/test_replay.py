@@ -83,6 +83,27 @@ def test_a_journey_added_a_stage_number_changed_and_a_template_edited_break_noth
     assert done.returncode == 0, done.stderr
 
 
+def test_a_language_that_has_learned_something_reads_what_was_published_before(copy: Path) -> None:
+    """A new attribute with a default changes no hash: whoever is in a journey stays in it."""
+    edit(
+        copy / "journeys" / "language.py",
+        '    purpose: Literal["service"',
+        '    priority: int = 50\n    purpose: Literal["service"',
+    )
+    edit(
+        copy / "journeys" / "language.py",
+        "    expires: timedelta | None = None",
+        '    expires: timedelta | None = None\n    on_cap: str = "skip"',
+    )
+    edit(
+        copy / "journeys" / "templates" / "__init__.py",
+        "    approval: str | None = None",
+        "    approval: str | None = None\n    critical: bool = False",
+    )
+    done = replay(copy)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
