@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
 from journeys.lifecycle import LifecyclePolicy
 from journeys.names import Channel, CustomerId, Language
@@ -72,7 +71,6 @@ class RecordedBatch:
     """
 
     events: list[RecordedEvent]
-    known: int
     rejected: int
     rules_version: int
     language: Language
@@ -143,4 +141,3 @@ class CustomerView:
     state: CustomerState
     busy: bool
     next_action_at: datetime | None = None
-    status: Literal["open", "closed"] = "open"

@@ -36,7 +36,7 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
     except InputError as error:
         refused = [nameless(delivery, str(error)) for delivery in request.deliveries]
         await _quarantine(world, CustomerId(mask(state.customer_id)), refused)
-        return _answer(world, request, [], 0, len(refused), refused_id=True)
+        return _answer(world, request, [], len(refused), refused_id=True)
     incoming, rejected = _sort_out(world, request)
     async with world.pool.acquire() as connection, connection.transaction():
         last_sequence, stored = await _lock(connection, customer_id)
@@ -59,8 +59,7 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
             )
         rows = await _not_folded(connection, current) if incoming or current.folded < last_sequence else []
     events = [recorded(world, row) for row in rows]
-    known = len(incoming) - len(conflicts) - sum(event.sequence > last_sequence for event in events)
-    return _answer(world, request, events, known, len(rejected), restored=restored)
+    return _answer(world, request, events, len(rejected), restored=restored)
 
 
 def recorded(world: World, row: asyncpg.Record) -> RecordedEvent:
@@ -211,7 +210,6 @@ def _answer(
     world: World,
     request: RecordEventsRequest,
     events: list[RecordedEvent],
-    known: int,
     rejected: int,
     *,
     restored: CustomerState | None = None,
@@ -220,7 +218,6 @@ def _answer(
     state = restored or request.state
     return RecordedBatch(
         events=events,
-        known=known,
         rejected=rejected,
         rules_version=world.rules_version,
         language=world.language,
