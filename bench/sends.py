@@ -18,8 +18,8 @@ from activities.world import World
 from bench.ground import AT_ONCE, Ground, allow, at_once, world
 from bench.measure import alternate, ratio, spread
 from bench.report import Line, Report, at_most
-from journeys.language import Send
 from journeys.names import Channel, CustomerId, StepId
+from journeys.words import Send
 from rules.clock import Clock
 from rules.definitions import Definition
 from rules.effects import SendMessage

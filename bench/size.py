@@ -17,15 +17,16 @@ from bench.ground import Ground, allow, event, sped_up, until, world
 from bench.report import Report, at_most
 from journeys import JOURNEYS
 from journeys.events import EVENTS, app_registered, trade_executed
-from journeys.language import Journey, Step, days, journey, send, wait, wait_for
+from journeys.language import days, journey, send, wait, wait_for
 from journeys.lifecycle import LIFECYCLE_POLICY
 from journeys.names import CustomerId, EventId
 from journeys.published import with_templates
 from journeys.templates import templates
+from journeys.words import Journey, Step
 from rules import life
 from rules.definitions import Catalogue
 from rules.effects import Effects, RecordedEvent, SendMessage
-from rules.entry import decide
+from rules.entry import candidates, decide
 from rules.gates import TouchSettled
 from rules.state import CustomerState
 from worker import running, workers
@@ -81,6 +82,7 @@ def _long_journey(number: int) -> Journey:
         version=1,
         state="live",
         starts_on=app_registered,
+        purpose="service",
         ends_after=days(500),
         steps=steps,
     )
@@ -128,8 +130,8 @@ class _Year:
         for check in effects.checks:
             self._perform(life.take_check(self._state, check, None, check.due))
         for offer in effects.offers:
-            for decided in decide(self._catalogue, offer, self._state, too_old=False):
-                self._perform(life.take_entry(self._state, decided))
+            for one in candidates(self._catalogue, offer):
+                self._perform(life.take_entry(self._state, decide(one, offer, self._state)))
 
 
 def _sent(ask: SendMessage) -> TouchSettled:

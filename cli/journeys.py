@@ -10,10 +10,10 @@ import click
 from errors import InputError, JourneyError, TemplateError
 from journeys import JOURNEYS
 from journeys import published as publications
-from journeys.language import Journey, Send, all_steps
 from journeys.names import Language
 from journeys.published import Published, with_templates
 from journeys.templates import Template, templates
+from journeys.words import Journey, Send, all_steps
 
 PROBLEMS_FOUND = 1
 

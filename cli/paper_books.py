@@ -25,7 +25,7 @@ def read_books(file: Path) -> dict[CustomerId, list[PaperEvent]]:
     books: dict[CustomerId, list[PaperEvent]] = {}
     for fact in sorted(facts.values(), key=attrgetter("occurred_at", "fact_id")):
         data = EVENTS[fact.name].data.model_validate(fact.data)
-        event = PaperEvent(fact.occurred_at, fact.name, data.held_until(fact.occurred_at))
+        event = PaperEvent(fact.occurred_at, fact.name, data.held_until(fact.occurred_at), fact.data)
         books.setdefault(fact.customer_id, []).append(event)
     return books
 

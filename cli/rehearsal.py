@@ -22,10 +22,10 @@ from cli.report.summary import Summary, summary_of
 from cli.tabular import Reject
 from errors import InputError
 from journeys import JOURNEYS
-from journeys.language import Journey
 from journeys.names import Channel, CustomerId, MessageClass
 from journeys.published import with_templates
 from journeys.templates import templates
+from journeys.words import Journey
 from rules.definitions import Catalogue
 from rules.paper import PaperEvent, PaperWorld
 from rules.record import Record
@@ -84,7 +84,7 @@ def record_of(lives: Iterable[Life], world: PaperWorld, until: datetime, books: 
     """What happens to customers up to and including `until`, sorted."""
     record = Record()
     for life in lives:
-        events = [PaperEvent(at, name, data.held_until(at)) for at, name, data in life.events]
+        events = [PaperEvent(at, name, data.held_until(at), vars(data)) for at, name, data in life.events]
         world.live(life.customer_id, events, until, record, books.get(life.customer_id, ()))
     record.sort()
     return record

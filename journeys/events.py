@@ -83,6 +83,26 @@ class DepositMade(EventData):
     currency: Currency = "CNY"
 
 
+class DepositReturned(EventData):
+    """A deposit was sent back, so it counts as not made."""
+
+    deposit: Annotated[str, Field(min_length=1, max_length=128, description="The event id of the deposit")]
+
+
+class FeatureUsed(EventData):
+    """The customer used a feature of the app."""
+
+    feature: Annotated[str, Field(min_length=1, max_length=64, description="The feature's name in your app")]
+
+
+class ProductMatured(EventData):
+    """A term product of the customer came to its end."""
+
+    product: ProductId
+    amount: Money | None = None
+    currency: Currency = "CNY"
+
+
 class TradeExecuted(EventData):
     """An order was executed: one event an order, not a fill."""
 
@@ -130,21 +150,33 @@ class EventType(str):
     """The name of a kind of event, with what the language needs to know of it.
 
     A plain string in JSON and in comparisons. `milestone` events happen once in a life and are looked for in
-    the customer's whole life by default (journey-language.md, `wait_for`).
+    the customer's whole life by default (journey-language.md, `wait_for`). `arrives_within` is how long after it
+    happened the news of it may come, as from a file of the next day (rule 10). `reverses` names the field with the id
+    of an event that this one undoes (rule 8).
     """
 
-    __slots__ = ("data", "milestone")
+    __slots__ = ("arrives_within", "data", "milestone", "reverses")
     data: type[EventData]
     milestone: bool
+    arrives_within: timedelta
+    reverses: str | None
 
-    def __new__(cls, name: str, data: type[EventData] = EventData, *, milestone: bool = False) -> Self:
+    def __new__(
+        cls,
+        name: str,
+        data: type[EventData] = EventData,
+        *,
+        milestone: bool = False,
+        arrives_within: timedelta = timedelta(0),
+        reverses: str | None = None,
+    ) -> Self:
         event = super().__new__(cls, name)
-        event.data = data
-        event.milestone = milestone
+        event.data, event.milestone = data, milestone
+        event.arrives_within, event.reverses = arrives_within, reverses
         return event
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_event_type, (str(self), self.data, self.milestone))
+        return (_event_type, (str(self), self.data, self.milestone, self.arrives_within, self.reverses))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -154,9 +186,11 @@ class EventType(str):
         )
 
 
-def _event_type(name: str, data: type[EventData], milestone: bool) -> EventType:
+def _event_type(
+    name: str, data: type[EventData], milestone: bool, arrives_within: timedelta, reverses: str | None
+) -> EventType:
     """An event type from its parts, when it is copied."""
-    return EventType(name, data, milestone=milestone)
+    return EventType(name, data, milestone=milestone, arrives_within=arrives_within, reverses=reverses)
 
 
 app_registered = EventType("app_registered", AppRegistered, milestone=True)
@@ -164,6 +198,9 @@ app_opened = EventType("app_opened", AppOpened)
 account_opened = EventType("account_opened", AccountOpened, milestone=True)
 questionnaire_completed = EventType("questionnaire_completed", QuestionnaireCompleted, milestone=True)
 deposit_made = EventType("deposit_made", DepositMade, milestone=True)
+deposit_returned = EventType("deposit_returned", DepositReturned, reverses="deposit")
+feature_used = EventType("feature_used", FeatureUsed)
+product_matured = EventType("product_matured", ProductMatured)
 trade_executed = EventType("trade_executed", TradeExecuted)
 wealth_product_purchased = EventType("wealth_product_purchased", WealthProductPurchased)
 wechat_bound = EventType("wechat_bound", WechatBound, milestone=True)
@@ -181,6 +218,9 @@ EVENTS: Mapping[str, EventType] = MappingProxyType(
             account_opened,
             questionnaire_completed,
             deposit_made,
+            deposit_returned,
+            feature_used,
+            product_matured,
             trade_executed,
             wealth_product_purchased,
             wechat_bound,

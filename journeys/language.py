@@ -1,172 +1,137 @@
-"""The words of the journey language (design: journey-language.md).
+"""The journey language, as product owners write it (design: journey-language.md).
 
 A journey is a frozen value: a name, when it starts and stops, and a tuple of steps. It holds no code, so it can
 be published as JSON, hashed, drawn, rehearsed, and kept by the customers who are in it while it is edited for
-those who come later. What each word means is in `rules/walk.py`.
+those who come later.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
-from typing import Annotated, Literal, Self
-
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from collections.abc import Iterable, Sequence
+from datetime import date, time, timedelta
+from typing import Literal, TypeAlias
 
 from errors import JourneyError
+from journeys.conditions import (
+    Condition,
+    Happened,
+    check_of_customer,
+    check_where,
+    data,
+    happened,
+    language,
+    points,
+    risk_class,
+    stage,
+    tag,
+    zone,
+)
 from journeys.events import EventType
-from journeys.names import Channel, JourneyName, Stage, StepId, TemplateName
+from journeys.names import Channel, JourneyName, ProductId, Stage, StepId, TemplateName, Weekday
+from journeys.words import (
+    DEFAULT_CHANNELS,
+    After,
+    AnyStep,
+    Arm,
+    AwardPoints,
+    Branch,
+    ChangeTag,
+    End,
+    Goal,
+    Journey,
+    Purpose,
+    Reentry,
+    Repeat,
+    Send,
+    Split,
+    StageEntered,
+    Trigger,
+    Wait,
+    WaitFor,
+    WaitUntil,
+    When,
+)
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,47}")
-_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+__all__ = [
+    "after",
+    "any_of",
+    "arm",
+    "award_points",
+    "clear_tag",
+    "data",
+    "days",
+    "end",
+    "goal",
+    "happened",
+    "hours",
+    "journey",
+    "language",
+    "points",
+    "repeat",
+    "risk_class",
+    "send",
+    "set_tag",
+    "split",
+    "stage",
+    "stage_entered",
+    "tag",
+    "wait",
+    "wait_for",
+    "wait_until",
+    "when",
+    "zone",
+]
 
-DEFAULT_CHANNELS = (Channel.APP_PUSH, Channel.INBOX)
-
-
-class Word(BaseModel):
-    """What every word shares: frozen, closed, and named in JSON by its `kind`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Send(Word):
-    """One planned touch: a template, on the first of the channels that may carry it."""
-
-    kind: Literal["send"] = "send"
-    id: StepId
-    template: TemplateName
-    channels: tuple[Channel, ...] = DEFAULT_CHANNELS
-    expires: timedelta | None = None
-
-
-class Wait(Word):
-    """Let time pass: a duration, in 24-hour days."""
-
-    kind: Literal["wait"] = "wait"
-    id: StepId
-    duration: timedelta
-
-
-class WaitFor(Word):
-    """Wait for an event: `then` when it comes within the time, `otherwise` when it does not."""
-
-    kind: Literal["wait_for"] = "wait_for"
-    id: StepId
-    event: EventType
-    within: timedelta
-    since: Literal["step", "run", "ever"]
-    then: tuple[Step, ...] = ()
-    otherwise: tuple[Step, ...] = ()
-
-
-class AwardPoints(Word):
-    """Credit points, once per customer, journey, entry and step."""
-
-    kind: Literal["award_points"] = "award_points"
-    id: StepId
-    points: Annotated[int, Field(gt=0, le=1_000_000)]
-    reason: str
-
-
-class End(Word):
-    """End the run with an outcome of the journey's own."""
-
-    kind: Literal["end"] = "end"
-    id: StepId
-    outcome: str
-
-
-Step = Annotated[Send | Wait | WaitFor | AwardPoints | End, Field(discriminator="kind")]
-
-
-class StageEntered(Word):
-    """A trigger: the customer came into `stage`, from `from_` if that is given."""
-
-    kind: Literal["stage_entered"] = "stage_entered"
-    stage: Stage
-    from_: Stage | None = None
-
-
-class Goal(Word):
-    """What the journey is for: reached when the event happens within the time from entry."""
-
-    event: EventType
-    within: timedelta
-
-
-class After(Word):
-    """Re-entry is allowed so long after the last run ended."""
-
-    kind: Literal["after"] = "after"
-    duration: timedelta
-
-
-Trigger = EventType | StageEntered
-Reentry = Literal["never", "always"] | After
-
-
-class Journey(Word):
-    """A journey: see journey-language.md for what each attribute does.
-
-    Raises `JourneyError` at import, with a sentence that says how to mend it, when it makes no sense.
-    """
-
-    name: JourneyName
-    version: Annotated[int, Field(ge=1)]
-    state: Literal["draft", "live", "closed"]
-    starts_on: tuple[Trigger, ...]
-    goal: Goal | None = None
-    exits_on: tuple[EventType, ...] = ()
-    ends_after: timedelta
-    reentry: Reentry = "never"
-    purpose: Literal["service", "education", "marketing", "advice"] = "marketing"
-    steps: tuple[Step, ...]
-
-    @field_validator("starts_on", "exits_on", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        """A single trigger may be written without a tuple."""
-        return value if isinstance(value, tuple | list) else (value,)
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        for check in (_check_name, _check_lifetime, _check_ids, _check_goal_and_exits, _check_reachable):
-            check(self)
-        return self
+Steps: TypeAlias = Sequence[AnyStep]
 
 
 def journey(
     *,
     name: str,
     version: int,
-    starts_on: Trigger | tuple[Trigger, ...],
     ends_after: timedelta,
-    steps: Sequence[Step],
+    steps: Steps,
+    starts_on: Trigger | tuple[Trigger, ...] = (),
     state: Literal["draft", "live", "closed"] = "draft",
+    entry: Condition | None = None,
     goal: Goal | None = None,
     exits_on: EventType | tuple[EventType, ...] = (),
     reentry: Reentry = "never",
-    purpose: Literal["service", "education", "marketing", "advice"] = "marketing",
+    key: str | None = None,
+    priority: int = 50,
+    purpose: Purpose = "marketing",
+    holdout: int = 0,
 ) -> Journey:
-    """Write a journey."""
+    """Write a journey. Without `starts_on` it is entered by command or campaign only.
+
+    With `key` a customer may have a run for each value of that field of the entry event.
+    """
+    triggers = starts_on if isinstance(starts_on, tuple) else (starts_on,)
+    check_of_customer(entry, f"journey {name!r}, entry", in_run=False)
+    _check_key(name, key, triggers)
     return Journey(
         name=JourneyName(name),
         version=version,
         state=state,
-        starts_on=starts_on if isinstance(starts_on, tuple) else (starts_on,),
+        starts_on=triggers,
+        entry=entry,
         goal=goal,
         exits_on=exits_on if isinstance(exits_on, tuple) else (exits_on,),
         ends_after=ends_after,
         reentry=reentry,
+        key=key,
+        priority=priority,
         purpose=purpose,
+        holdout=holdout,
         steps=tuple(steps),
     )
 
 
-def goal(event: EventType, *, within: timedelta) -> Goal:
-    """The goal event, in a window anchored at entry."""
-    return Goal(event=event, within=within)
+def goal(event: EventType, *, within: timedelta, where: Condition | None = None) -> Goal:
+    """The goal event, in a window anchored at entry; with `where`, only if its data fit."""
+    check_where(event, where, f"goal({event})")
+    return Goal(event=event, within=within, where=where)
 
 
 def stage_entered(stage: Stage, *, from_: Stage | None = None) -> StageEntered:
@@ -183,43 +148,148 @@ def send(
     template: str,
     *,
     channels: Iterable[Channel] = DEFAULT_CHANNELS,
+    product: str | None = None,
     expires: timedelta | None = None,
+    on_cap: Literal["skip", "hold"] = "skip",
+    if_not_sent: Steps = (),
     id: str | None = None,
 ) -> Send:
     """Plan one touch with a template, on the first of the channels that may carry it."""
-    return Send(id=_step_id(id, template), template=TemplateName(template), channels=tuple(channels), expires=expires)
+    return Send(
+        id=_step_id(id, template),
+        template=TemplateName(template),
+        channels=tuple(channels),
+        product=None if product is None else ProductId(product),
+        expires=expires,
+        on_cap=on_cap,
+        if_not_sent=tuple(if_not_sent),
+    )
 
 
 def wait(duration: timedelta, *, id: str | None = None) -> Wait:
     """Let time pass."""
-    return Wait(id=_step_id(id, f"wait-{_short(duration)}"), duration=duration)
+    return Wait(id=_step_id(id, f"wait-{short(duration)}"), duration=duration)
+
+
+def wait_until(
+    at: str,
+    *,
+    on: str | None = None,
+    weekdays: Iterable[Weekday] = (),
+    trading_day: bool = False,
+    on_past: Literal["run", "skip", "end"] = "run",
+    then: Steps = (),
+    id: str | None = None,
+) -> WaitUntil:
+    """Wait for a time where the customer lives, as `"10:00"`: the next that fits, or that of the day `on`."""
+    days_of_week = tuple(weekdays)
+    told = "-".join([at.replace(":", "-"), *([on] if on else []), *(["trading"] if trading_day else []), *days_of_week])
+    return WaitUntil(
+        kind="wait_until",
+        id=_step_id(id, f"until-{told}"[:64]),
+        at=_time(at),
+        on=None if on is None else _date(on),
+        weekdays=days_of_week,
+        trading_day=trading_day,
+        on_past=on_past,
+        then=tuple(then),
+    )
+
+
+def any_of(*events: EventType) -> tuple[EventType, ...]:
+    """Any of several events, for `wait_for`."""
+    return events
 
 
 def wait_for(
-    event: EventType,
+    event: EventType | tuple[EventType, ...],
     *,
     within: timedelta,
-    then: Sequence[Step] = (),
-    otherwise: Sequence[Step] = (),
+    where: Condition | None = None,
+    then: Steps = (),
+    otherwise: Steps = (),
     since: Literal["step", "run", "ever"] | None = None,
     id: str | None = None,
 ) -> WaitFor:
-    """Wait for an event. Milestones are looked for in the whole life, other events in this run."""
-    if since == "ever" and not event.milestone:
-        raise JourneyError(f"wait_for({event}, since='ever'): only milestones are remembered for life: use 'run'")
+    """Wait for an event, or for the first of several.
+
+    Milestones are looked for in the whole life, other events in this run. A `where` looks at what is remembered with
+    its data, so only events of this run count for it.
+    """
+    events = event if isinstance(event, tuple) else (event,)
+    told = "-or-".join(events)
+    for each in events:
+        check_where(each, where, f"wait_for({each})")
+        if since == "ever" and (not each.milestone or where is not None):
+            raise JourneyError(
+                f"wait_for({each}, since='ever'): only milestones are remembered for life, and without their data:"
+                " use 'run'"
+            )
+    for_life = where is None and all(each.milestone for each in events)
     return WaitFor(
-        id=_step_id(id, f"{event}-within-{_short(within)}"),
-        event=event,
+        id=_step_id(id, f"{told}-within-{short(within)}"),
+        event=events[0],
+        or_events=events[1:],
         within=within,
-        since=since or ("ever" if event.milestone else "run"),
+        where=where,
+        since=since or ("ever" if for_life else "run"),
         then=tuple(then),
         otherwise=tuple(otherwise),
+        arrives_within=max(each.arrives_within for each in events),
     )
+
+
+def when(*branches: tuple[Condition, Steps], otherwise: Steps = (), id: str | None = None) -> When:
+    """The first branch whose condition holds: `when((tag("a"), [send("for-a")]), otherwise=[send("for-all")])`."""
+    told = [_told(condition) for condition, _ in branches]
+    for condition, _ in branches:
+        check_of_customer(condition, "when(…)", in_run=True)
+    return When(
+        kind="when",
+        id=_step_id(id, f"when-{'-or-'.join(told)}"[:64]),
+        branches=tuple(Branch(condition=condition, steps=tuple(steps)) for condition, steps in branches),
+        otherwise=tuple(otherwise),
+    )
+
+
+def split(name: str, *arms: Arm, id: str | None = None) -> Split:
+    """Share customers out among arms; the same name shares out the same way in every journey."""
+    return Split(kind="split", id=_step_id(id, f"split {name}"), name=name, arms=arms)
+
+
+def arm(name: str, percent: int, steps: Steps = ()) -> Arm:
+    """One way of a split."""
+    return Arm(name=name, percent=percent, steps=tuple(steps))
 
 
 def award_points(points: int, *, reason: str, id: str | None = None) -> AwardPoints:
     """Credit points for a reason that the customer may read."""
     return AwardPoints(id=_step_id(id, f"award {reason}"), points=points, reason=reason)
+
+
+def set_tag(tag: str, *, id: str | None = None) -> ChangeTag:
+    """Give the customer a tag."""
+    return ChangeTag(kind="set_tag", id=_step_id(id, f"set {tag}"), tag=tag)
+
+
+def clear_tag(tag: str, *, id: str | None = None) -> ChangeTag:
+    """Take a tag away from the customer."""
+    return ChangeTag(kind="clear_tag", id=_step_id(id, f"clear {tag}"), tag=tag)
+
+
+def repeat(
+    steps: Steps, *, every: timedelta, up_to: int, until: Condition | None = None, id: str | None = None
+) -> Repeat:
+    """Steps up to so many times; `until` is asked before each turn, the first included."""
+    check_of_customer(until, "repeat(…, until=…)", in_run=True)
+    return Repeat(
+        kind="repeat",
+        id=_step_id(id, f"repeat-{short(every)}"),
+        steps=tuple(steps),
+        every=every,
+        up_to=up_to,
+        until=until,
+    )
 
 
 def end(outcome: str, *, id: str | None = None) -> End:
@@ -237,20 +307,8 @@ def hours(number: float) -> timedelta:
     return timedelta(hours=number)
 
 
-def all_steps(steps: Iterable[Step]) -> Iterator[Step]:
-    """Every step in reading order, branches included."""
-    for step in steps:
-        yield step
-        if isinstance(step, WaitFor):
-            yield from all_steps(step.then)
-            yield from all_steps(step.otherwise)
-
-
-def _step_id(given: str | None, derived: str) -> StepId:
-    return StepId(given or re.sub(r"[^a-z0-9_-]+", "-", derived.lower()).strip("-"))
-
-
-def _short(duration: timedelta) -> str:
+def short(duration: timedelta) -> str:
+    """A duration in its largest whole unit, as `3d`."""
     seconds = int(duration.total_seconds())
     for size, letter in ((86_400, "d"), (3_600, "h"), (60, "m")):
         if seconds and seconds % size == 0:
@@ -258,69 +316,37 @@ def _short(duration: timedelta) -> str:
     return f"{seconds}s"
 
 
-def _check_name(journey: Journey) -> None:
-    if not _NAME.fullmatch(journey.name):
-        raise JourneyError(
-            f"journey {journey.name!r}: a name is small letters, digits and hyphens, at most 48, as in 'win-back'"
-        )
-    if not journey.starts_on:
-        raise JourneyError(f"journey {journey.name!r} never starts: give starts_on an event or stage_entered(…)")
+def _step_id(given: str | None, derived: str) -> StepId:
+    return StepId(given or re.sub(r"[^a-z0-9_-]+", "-", derived.lower()).strip("-"))
 
 
-def _check_lifetime(journey: Journey) -> None:
-    durations = [("ends_after", journey.ends_after)]
-    if journey.goal:
-        durations.append(("the goal's within", journey.goal.within))
-    for step in all_steps(journey.steps):
-        if isinstance(step, Wait):
-            durations.append((f"step {step.id!r}", step.duration))
-        if isinstance(step, WaitFor):
-            durations.append((f"step {step.id!r}: within", step.within))
-    for what, duration in durations:
-        if duration <= timedelta(0):
-            raise JourneyError(f"journey {journey.name!r}: {what} must be longer than nothing, as in days(3)")
+def _told(condition: Condition) -> str:
+    """A condition in a word or two, for the id of its step."""
+    match condition:
+        case Happened():
+            return str(condition.event)
+        case _:
+            return "-".join(re.findall(r"\w+", str(getattr(condition, "tag", getattr(condition, "fact", "all")))))
 
 
-def _check_ids(journey: Journey) -> None:
-    if not journey.steps:
-        raise JourneyError(f"journey {journey.name!r} has no steps: give it at least one send(…)")
-    seen: set[StepId] = set()
-    for step in all_steps(journey.steps):
-        if not _SLUG.fullmatch(step.id):
+def _check_key(name: str, key: str | None, triggers: tuple[Trigger, ...]) -> None:
+    if key is None:
+        return
+    for trigger in triggers:
+        if isinstance(trigger, StageEntered) or key not in trigger.data.model_fields:
             raise JourneyError(
-                f"journey {journey.name!r}: step id {step.id!r} needs 1 to 64 small letters, digits, '-' or '_':"
-                " give the step an id=…"
-            )
-        if step.id in seen:
-            raise JourneyError(f"journey {journey.name!r} has two steps {step.id!r}: give one of them an id=…")
-        seen.add(step.id)
-
-
-def _check_goal_and_exits(journey: Journey) -> None:
-    if journey.goal and journey.goal.event in journey.exits_on:
-        raise JourneyError(
-            f"journey {journey.name!r}: {journey.goal.event} is both goal and exit; take it out of exits_on,"
-            " the goal ends the run anyway"
-        )
-    for event in (*journey.exits_on, *([journey.goal.event] if journey.goal else [])):
-        if event in journey.starts_on:
-            raise JourneyError(
-                f"journey {journey.name!r} would start and end on {event}: choose another event for one of them"
+                f"journey {name!r}: {trigger} has no field {key!r} to tell runs apart by: choose one of its data as key"
             )
 
 
-def _check_reachable(journey: Journey) -> None:
-    def check(steps: Sequence[Step]) -> None:
-        for position, step in enumerate(steps):
-            if isinstance(step, End) and position + 1 < len(steps):
-                raise JourneyError(
-                    f"journey {journey.name!r}: step {steps[position + 1].id!r} comes after end(…) and is never"
-                    " reached; move it before, or take it out"
-                )
-            if isinstance(step, WaitFor):
-                check(step.then)
-                check(step.otherwise)
-            if isinstance(step, Send) and not step.channels:
-                raise JourneyError(f"journey {journey.name!r}: step {step.id!r} has no channel: name at least one")
+def _time(text: str) -> time:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        raise JourneyError(f"wait_until({text!r}): write the time of the day as '09:30'")
+    return time.fromisoformat(text)
 
-    check(journey.steps)
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise JourneyError(f"wait_until(on={text!r}): write the day as '2026-02-16'") from error

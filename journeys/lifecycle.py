@@ -24,6 +24,10 @@ class LifecyclePolicy(BaseModel):
     introduction_ends_after: timedelta = timedelta(days=180)
     forget_after: timedelta = timedelta(days=30)
     """A churned or closed customer's workflow closes after so long without anything to do."""
+    arrives_within: timedelta = timedelta(0)
+    """How long after it happened the news of an investment may come: so much later inactivity is acted on (rule 10)."""
 
 
-LIFECYCLE_POLICY = LifecyclePolicy()
+LIFECYCLE_POLICY = LifecyclePolicy(
+    arrives_within=max(event.arrives_within for event in (trade_executed, wealth_product_purchased))
+)

@@ -8,6 +8,7 @@ EventId = NewType("EventId", str)
 JourneyName = NewType("JourneyName", str)
 StepId = NewType("StepId", str)
 TemplateName = NewType("TemplateName", str)
+ProductId = NewType("ProductId", str)
 ContentHash = NewType("ContentHash", str)
 
 
@@ -27,6 +28,28 @@ class Channel(StrEnum):
 
     APP_PUSH = "app_push"
     INBOX = "inbox"
+
+
+class RiskClass(StrEnum):
+    """How much risk a customer may take, from the least (compliance.md)."""
+
+    C1 = "C1"
+    C2 = "C2"
+    C3 = "C3"
+    C4 = "C4"
+    C5 = "C5"
+
+
+class Weekday(StrEnum):
+    """A day of the week."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
 
 
 class MessageClass(StrEnum):

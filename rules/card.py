@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from journeys.language import all_steps
 from journeys.names import Language
+from journeys.words import all_steps
 from rules.definitions import definition
 from rules.life import What, next_deadline
 from rules.state import CustomerState, EndedNote, Phase, Run, TouchNote

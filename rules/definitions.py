@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 from errors import DefinitionMissing
+from journeys.conditions import Condition, DataIs, parts
 from journeys.events import EventType
-from journeys.language import Journey, StageEntered
-from journeys.names import ContentHash, Stage, TemplateName
+from journeys.names import ContentHash, JourneyName, Stage, TemplateName
 from journeys.published import Published, published
 from journeys.templates import Template
+from journeys.words import AnyStep, Journey, Repeat, StageEntered, WaitFor, When, all_steps
+from rules.conditions import events_asked
 from rules.plan import Plan, lay_out
 
 
@@ -84,6 +86,26 @@ class Catalogue:
         return {change: tuple(d for d in self.definitions if _starts_on(d, change)) for change in changes}
 
     @cached_property
+    def _by_name(self) -> dict[JourneyName, tuple[Definition, ...]]:
+        return {one.journey.name: (one,) for one in self.definitions}
+
+    @cached_property
+    def fields_asked(self) -> Mapping[str, tuple[str, ...]]:
+        """The fields of each event's data that a journey asks for: as its key, in a goal or a wait.
+
+        Of this catalogue and of any version ever published, since runs keep theirs.
+        """
+        journeys = [d.journey for d in self.definitions] + [one.journey for one in published().values()]
+        asked = sorted({one for journey in journeys for one in _fields_asked(journey)})
+        return {event: tuple(field for name, field in asked if name == event) for event, _ in asked}
+
+    @cached_property
+    def events_asked(self) -> tuple[str, ...]:
+        """The events that conditions of this catalogue's journeys look back at."""
+        conditions = [one for d in self.definitions for one in conditions_in(d.journey)]
+        return tuple(sorted({*events_asked(conditions)}))
+
+    @cached_property
     def goals(self) -> frozenset[str]:
         """The events that are a goal of a journey, of this catalogue or of any version ever published."""
         journeys = [d.journey for d in self.definitions] + [one.journey for one in published().values()]
@@ -93,9 +115,47 @@ class Catalogue:
         """The journeys that an event may start."""
         return self._by_event.get(name, ())
 
+    def named(self, name: JourneyName) -> tuple[Definition, ...]:
+        """The journey of a name, if there is one."""
+        return self._by_name.get(name, ())
+
     def starting_on_stage(self, change: StageTrigger) -> tuple[Definition, ...]:
         """The journeys that a stage change may start."""
         return self._by_stage[change]
+
+
+def conditions_in(journey: Journey) -> Iterator[Condition]:
+    """Every condition on the customer in a journey."""
+    if journey.entry is not None:
+        yield journey.entry
+    for step in all_steps(journey.steps):
+        yield from conditions_of(step)
+
+
+def conditions_of(step: AnyStep) -> tuple[Condition, ...]:
+    """The conditions that a step asks, in their order."""
+    match step:
+        case When():
+            return tuple(branch.condition for branch in step.branches)
+        case Repeat():
+            return () if step.until is None else (step.until,)
+        case _:
+            return ()
+
+
+def _fields_asked(journey: Journey) -> Iterator[tuple[str, str]]:
+    for trigger in journey.starts_on:
+        if journey.key is not None and isinstance(trigger, EventType):
+            yield str(trigger), journey.key
+    if journey.goal is not None and journey.goal.where is not None:
+        yield from ((str(journey.goal.event), field) for field in _fields(journey.goal.where))
+    for step in all_steps(journey.steps):
+        if isinstance(step, WaitFor) and step.where is not None:
+            yield from ((str(event), field) for event in step.events for field in _fields(step.where))
+
+
+def _fields(where: Condition) -> list[str]:
+    return [leaf.field for leaf in parts(where) if isinstance(leaf, DataIs)]
 
 
 def _starts_on(one: Definition, change: StageTrigger) -> bool:

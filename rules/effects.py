@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from journeys.names import ContentHash, EventId, JourneyName, Stage, StepId
 from rules.values import value
@@ -13,7 +14,8 @@ from rules.values import value
 class RecordedEvent:
     """An event as the fold needs it: what the store and the catalogue say of it.
 
-    `sequence` is its place among the customer's events; `starts` that some journey starts on it.
+    `sequence` is its place among the customer's events; `starts` that some journey starts on it. `data` has the fields
+    that a journey asks for, no others.
     """
 
     sequence: int
@@ -23,6 +25,7 @@ class RecordedEvent:
     milestone: bool = False
     starts: bool = False
     held_until: datetime | None = None
+    data: dict[str, Any] = field(default_factory=dict)
 
 
 @value
@@ -37,13 +40,19 @@ class StageChanged:
 
 @value
 class EntryOffered:
-    """Something happened that journeys may start on: an event by its name and id, or a stage change."""
+    """Something happened that journeys may start on: an event by its name, a stage change, or a command.
+
+    `journey` names the only one that is meant: by a command, or when a slot became free for it.
+    """
 
     cause: str
     at: datetime
     event: str | None = None
     from_stage: Stage | None = None
     to_stage: Stage | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    journey: JourneyName | None = None
+    key: str = ""
 
 
 @value
@@ -67,6 +76,62 @@ class PointsAwarded:
     points: int
     reason: str
     occurrence: int = 1
+    withheld: bool = False
+    """The run is held out: recorded, not credited."""
+
+
+@value
+class TagChanged:
+    """A step gave the customer a tag, or took it away."""
+
+    journey: JourneyName
+    entry: int
+    step: StepId
+    at: datetime
+    tag: str
+    present: bool
+    occurrence: int = 1
+
+
+@value
+class ArmAssigned:
+    """The arm of a split that the run goes through."""
+
+    journey: JourneyName
+    entry: int
+    step: StepId
+    at: datetime
+    split: str
+    arm: str
+    occurrence: int = 1
+
+
+@value
+class RunChanged:
+    """A command paused a run, let it go on, or moved it to another version."""
+
+    journey: JourneyName
+    entry: int
+    at: datetime
+    definition: ContentHash
+    version: int
+    paused: bool
+
+
+@value
+class CommandObeyed:
+    """A command of a person with what was made of it, for the audit."""
+
+    command_id: str
+    verb: str
+    journey: JourneyName
+    actor: str
+    reason: str
+    at: datetime
+    done: bool
+    told: str
+    before: list[str]
+    after: list[str]
 
 
 @value
@@ -86,6 +151,8 @@ class SendMessage:
     overtaken_by: tuple[tuple[str, datetime | None], ...] = ()
     """Events that make it pointless, each with the time from which it counts (none: the whole life)."""
     occurrence: int = 1
+    control: bool = False
+    """The run is held out: judged and recorded, not sent."""
 
 
 @value
@@ -98,6 +165,34 @@ class CheckConversion:
     event: str
     since: datetime | None
     due: datetime
+    or_events: tuple[str, ...] = ()
+    definition: ContentHash | None = None
+    """Where to look up the goal, and what the event's data must be."""
+    entered_at: datetime | None = None
+
+
+@value
+class AskConditions:
+    """Which of a step's conditions holds?"""
+
+    journey: JourneyName
+    entry: int
+    step: StepId
+    definition: ContentHash
+    at: datetime
+    entered_at: datetime
+    occurrence: int = 1
+
+
+@value
+class ResolveTime:
+    """When is the time of the day that a step waits for, where the customer lives?"""
+
+    journey: JourneyName
+    entry: int
+    step: StepId
+    definition: ContentHash
+    at: datetime
 
 
 @dataclass(slots=True, init=False)
@@ -110,12 +205,29 @@ class Effects:
     awards: list[PointsAwarded]
     sends: list[SendMessage]
     checks: list[CheckConversion]
+    tags: list[TagChanged]
+    arms: list[ArmAssigned]
+    changes: list[RunChanged]
+    obeyed: list[CommandObeyed]
+    conditions: list[AskConditions]
+    times: list[ResolveTime]
 
     def __init__(self) -> None:
         self.stage_changes, self.offers, self.ended = [], [], []
         self.awards, self.sends, self.checks = [], [], []
+        self.tags, self.arms, self.changes, self.obeyed = [], [], [], []
+        self.conditions, self.times = [], []
 
     @property
     def has_rows(self) -> bool:
         """Whether there is anything to record."""
-        return bool(self.stage_changes or self.offers or self.ended or self.awards)
+        return bool(
+            self.stage_changes
+            or self.offers
+            or self.ended
+            or self.awards
+            or self.tags
+            or self.arms
+            or self.changes
+            or self.obeyed
+        )

@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, assert_never
 
-from journeys.names import Channel, JourneyName, MessageClass, StepId, TemplateName
+from journeys.names import Channel, JourneyName, MessageClass, ProductId, StepId, TemplateName
 from rules.values import value
 
 MARKETING_EXPIRES = timedelta(hours=24)
 BRAKE_RECHECK = timedelta(minutes=15)
 BRAKE_JITTER = timedelta(minutes=3)
+HOLDOUT = "holdout"
 
 
 class BrakeMode(StrEnum):
@@ -56,6 +57,7 @@ class Touch:
     channels: tuple[Channel, ...]
     in_turn: int
     expires: timedelta | None = None
+    product: ProductId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,8 @@ class Facts:
     """What is known at the time of judgement.
 
     `run_over` names what ended the run, `overtaken_by` the event that makes the touch pointless; both empty when
-    nothing does. `late_by` is real time since the touch was due. Consents are (class, channel) pairs, opt-outs
-    the scopes 'marketing', 'all' or a channel.
+    nothing does. `control` says that the run is held out. `late_by` is real time since the touch was due. Consents are
+    (class, channel) pairs, opt-outs the scopes 'marketing', 'all' or a channel.
     """
 
     judged_at: datetime
@@ -75,6 +77,8 @@ class Facts:
     consents: tuple[tuple[MessageClass, Channel], ...] = ()
     unreachable: tuple[Channel, ...] = ()
     brakes: tuple[Brake, ...] = ()
+    paused: bool = False
+    control: bool = False
 
 
 Result = Literal["pass", "refuse", "hold"]
@@ -156,10 +160,12 @@ Answer = TouchSettled | HeldUntil | NextChannel | TryLater
 
 def judge(touch: Touch, facts: Facts, key: str) -> Judgement:
     """Every gate's verdict on a touch, and the decision. The touch's key spreads what is held."""
-    verdicts = [_run_open(facts), _not_overtaken(facts), _not_stale(touch, facts)]
+    verdicts = [_run_open(facts), _not_overtaken(facts), _not_stale(touch, facts), _suitable(touch)]
     if refused := next((v for v in verdicts if v.result == "refuse"), None):
         return Judgement("withhold", refused.reason, tuple(verdicts))
-    stopped = None
+    stopped = next((v for v in verdicts if v.result == "hold"), None)
+    if stopped is not None:
+        return _decide(touch, facts, key, stopped, tuple(verdicts))
     for channel in touch.channels[: touch.in_turn + 1]:
         on_channel = [
             _reachable(channel, facts),
@@ -174,7 +180,8 @@ def judge(touch: Touch, facts: Facts, key: str) -> Judgement:
 def _decide(touch: Touch, facts: Facts, key: str, stopped: Verdict | None, verdicts: tuple[Verdict, ...]) -> Judgement:
     """What the verdicts on the channel in turn come to: a refusal tries the next channel, a hold stays."""
     if stopped is None:
-        return Judgement("send", "", verdicts)
+        held_out = _verdict("holdout", HOLDOUT if facts.control else "")
+        return Judgement("withhold" if facts.control else "send", held_out.reason, (*verdicts, held_out))
     match stopped.result:
         case "hold":
             return Judgement("hold", stopped.reason, verdicts, facts.judged_at + BRAKE_RECHECK + _jitter(key))
@@ -188,6 +195,9 @@ def _decide(touch: Touch, facts: Facts, key: str, stopped: Verdict | None, verdi
 
 
 def _run_open(facts: Facts) -> Verdict:
+    """A paused run is not over: its touches are kept until it goes on."""
+    if facts.paused and not facts.run_over:
+        return Verdict("run_open", "hold", "paused")
     return _verdict("run_open", facts.run_over)
 
 
@@ -200,6 +210,11 @@ def _not_stale(touch: Touch, facts: Facts) -> Verdict:
     if expires is None and touch.message_class is MessageClass.MARKETING:
         expires = MARKETING_EXPIRES
     return _verdict("stale", "stale" if expires is not None and facts.late_by > expires else "")
+
+
+def _suitable(touch: Touch) -> Verdict:
+    """As long as nothing is known of products, none is suitable for anybody (compliance.md)."""
+    return _verdict("suitability", "suitability_unknown" if touch.product else "")
 
 
 def _reachable(channel: Channel, facts: Facts) -> Verdict:

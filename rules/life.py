@@ -13,11 +13,18 @@ from functools import lru_cache
 from typing import assert_never
 
 from journeys.events import account_closed
-from journeys.names import Stage, StepId
+from journeys.names import Stage
 from rules import lifecycle, walk
-from rules.definitions import definition
-from rules.effects import CheckConversion, Effects, EntryOffered, RecordedEvent, StageChanged
-from rules.entry import EntryDecided, open_run
+from rules.effects import (
+    AskConditions,
+    CheckConversion,
+    Effects,
+    EntryOffered,
+    RecordedEvent,
+    ResolveTime,
+    StageChanged,
+)
+from rules.entry import EntryDecided, note_refusal, open_run
 from rules.gates import Answer, HeldUntil, NextChannel, TouchSettled, TryLater
 from rules.state import TOUCHES_SHOWN, CustomerState, Phase, Run, TouchNote
 from rules.values import value
@@ -39,20 +46,25 @@ class Deadline:
     at: datetime
     what: What
     run: Run | None = None
+    due: datetime | None = None
+    """What it is dated at, if it is acted on later than it is due (journey-language.md, rule 10)."""
 
 
 def next_deadline(state: CustomerState) -> Deadline | None:
     """The earliest deadline of the lifecycle and the runs; of two at one instant, in the order of `What`."""
     assert state.policy is not None
-    at, what, due = lifecycle.next_deadline(state.lifecycle, state.policy), What.STAGE, None
+    stage = at = lifecycle.next_deadline(state.lifecycle, state.policy)
+    what, whose = What.STAGE, None
+    if stage is not None and state.policy.arrives_within:
+        at = stage + state.policy.arrives_within
     for run in state.runs:
-        step = run.deadline
+        step = None if run.paused_at else run.acts_at or run.deadline
         if step is not None and (at is None or step < at or (step == at and what is What.END)):
-            at, what, due = step, What.STEP, run
+            at, what, whose = step, What.STEP, run
         if at is None or run.ends_at < at:
-            at, what, due = run.ends_at, What.END, run
+            at, what, whose = run.ends_at, What.END, run
     if at is not None:
-        return Deadline(at, what, due)
+        return Deadline(at, what, whose, stage if what is What.STAGE else whose.deadline if whose else None)
     return None if state.moved_at is None else Deadline(state.moved_at + state.policy.forget_after, What.FORGET)
 
 
@@ -68,6 +80,8 @@ def take_event(state: CustomerState, event: RecordedEvent, now: datetime) -> Eff
     _moved(state, event.at)
     if event.milestone:
         state.milestones[event.name] = min(event.at, state.milestones.get(event.name, event.at))
+    if state.policy.arrives_within and event.name in state.policy.investing_events:
+        _let_stage_fall_due(state, event.at, effects)
     for change in lifecycle.fold(state.lifecycle, event, state.policy, now):
         _stage_changed(change, effects)
     for run in list(state.runs):
@@ -76,21 +90,24 @@ def take_event(state: CustomerState, event: RecordedEvent, now: datetime) -> Eff
         for run in list(state.runs):
             walk.finish(state, run, max(event.at, run.at), f"exit: {account_closed}", effects)
     if event.starts:
-        effects.offers.append(EntryOffered(event.event_id, event.at, event=event.name))
+        effects.offers.append(EntryOffered(event.event_id, event.at, event=event.name, data=event.data))
     return effects
 
 
 def take_deadline(state: CustomerState, deadline: Deadline) -> Effects:
     """A deadline came before any event that bears on it."""
     effects = Effects()
-    _moved(state, deadline.at)
+    due = deadline.at if deadline.due is None else deadline.due
     match deadline.what:
         case What.STAGE:
-            _stage_changed(lifecycle.fall_due(state.lifecycle, deadline.at), effects)
+            _moved(state, due)
+            _stage_changed(lifecycle.fall_due(state.lifecycle, due), effects)
         case What.STEP:
             assert deadline.run is not None
-            walk.fall_due(state, deadline.run, deadline.at, effects)
+            _moved(state, due)
+            walk.fall_due(state, deadline.run, due, effects)
         case What.END:
+            _moved(state, deadline.at)
             assert deadline.run is not None
             walk.finish(state, deadline.run, deadline.at, walk.EXPIRED, effects)
         case What.FORGET:
@@ -101,30 +118,38 @@ def take_deadline(state: CustomerState, deadline: Deadline) -> Effects:
 
 
 def take_entry(state: CustomerState, decided: EntryDecided) -> Effects:
-    """A decision to enter was recorded: the run takes its first steps."""
+    """A decision was recorded: who entered takes the first steps, in place of the run that is displaced.
+
+    Who was refused because others are under way is offered the journey again when one of them ends.
+    """
     effects = Effects()
-    if not decided.refused:
-        walk.proceed(state, open_run(state, decided), effects)
+    if decided.refused:
+        note_refusal(state, decided)
+        return effects
+    state.deferred = [one for one in state.deferred if (one.journey, one.key) != (decided.journey, decided.key)]
+    if decided.displaces is not None and (displaced := state.run(*decided.displaces)) is not None:
+        walk.finish(state, displaced, decided.at, walk.DISPLACED, effects, frees_slot=False)
+    walk.proceed(state, open_run(state, decided), effects)
     return effects
 
 
 def take_answer(state: CustomerState, answer: Answer) -> Effects:
     """The gate answered for a planned touch. The run goes on whatever the outcome is."""
     effects = Effects()
-    run = _asked(state, answer)
+    run = _still_asked(state, answer)
     match answer:
         case TouchSettled():
             _note_touch(state, answer)
             if run is not None:
-                walk.go_on(run, _after(run), run.held_until or run.at, answer.told())
-                walk.proceed(state, run, effects)
+                walk.touched(state, run, answer, effects)
         case HeldUntil() if run is not None:
             run.phase, run.deadline, run.held_until = Phase.HELD, answer.until, answer.until
         case TryLater() if run is not None:
             run.phase, run.deadline = Phase.HELD, answer.at
         case NextChannel() if run is not None:
             run.channel += 1
-            walk.ask_to_send(run, effects)
+            run.phase = Phase.READY
+            walk.proceed(state, run, effects)
         case HeldUntil() | NextChannel() | TryLater():
             pass
         case _:
@@ -152,6 +177,22 @@ def take_check(
     return effects
 
 
+def take_conditions(state: CustomerState, asked: AskConditions, holds: int | None) -> Effects:
+    """The conditions of a step were answered: the place of the first that holds, if one does."""
+    effects = Effects()
+    if (run := _still_asked(state, asked)) is not None:
+        walk.branch(state, run, holds, effects)
+    return effects
+
+
+def take_time(state: CustomerState, asked: ResolveTime, at: datetime) -> Effects:
+    """The time that a step waits for was found."""
+    effects = Effects()
+    if (run := _still_asked(state, asked)) is not None:
+        walk.wait_until(state, run, at, effects)
+    return effects
+
+
 def resume(state: CustomerState) -> Effects:
     """Go on with a life that was carried over or restored: nothing is in flight, so open questions are asked again."""
     effects = Effects()
@@ -174,14 +215,16 @@ def _cause(stage: Stage, at: datetime) -> str:
     return f"{stage}@{at.isoformat()}"
 
 
-def _asked(state: CustomerState, answer: Answer) -> Run | None:
-    run = state.run(answer.journey, answer.entry)
-    return run if run is not None and run.phase is Phase.ASKED and run.step == answer.step else None
+def _let_stage_fall_due(state: CustomerState, before: datetime, effects: Effects) -> None:
+    """An investment after the deadline does not undo it, though it is acted on later (rule 10)."""
+    assert state.policy is not None
+    while (due := lifecycle.next_deadline(state.lifecycle, state.policy)) is not None and due < before:
+        _stage_changed(lifecycle.fall_due(state.lifecycle, due), effects)
 
 
-def _after(run: Run) -> StepId | None:
-    assert run.step is not None
-    return definition(run.definition).plan.steps[run.step].after
+def _still_asked(state: CustomerState, asked: Answer | AskConditions | ResolveTime) -> Run | None:
+    run = state.run(asked.journey, asked.entry)
+    return run if run is not None and run.phase is Phase.ASKED and run.step == asked.step else None
 
 
 def _note_touch(state: CustomerState, answer: TouchSettled) -> None:

@@ -7,17 +7,22 @@ sorted record of each. The durable world is held to this one by a property test.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple, assert_never
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol, assert_never
 
+from journeys.conditions import Condition
 from journeys.events import EVENTS, opted_out_of_marketing
 from journeys.lifecycle import LIFECYCLE_POLICY, LifecyclePolicy
 from journeys.names import Channel, ContentHash, CustomerId, EventId, JourneyName, MessageClass, StepId
+from journeys.words import WaitFor, WaitUntil
 from rules import life
-from rules.definitions import Catalogue, definition
-from rules.effects import CheckConversion, Effects, EntryOffered, RecordedEvent, SendMessage, StageChanged
-from rules.entry import EntryDecided, decide
+from rules.clock import LAST
+from rules.conditions import CustomerFacts, Data, PastEvent, first_that_holds, fits
+from rules.definitions import Catalogue, conditions_of, definition
+from rules.effects import CheckConversion, Effects, EntryOffered, RecordedEvent, ResolveTime, SendMessage, StageChanged
+from rules.entry import EntryDecided, EntryPolicy, candidates, decide
 from rules.gates import Facts, HeldUntil, Judgement, TouchSettled, judge
 from rules.record import ConversionRow, PointsRow, Record, RunRow, StageChangeRow, TouchRow
 from rules.state import CustomerState, Run
@@ -30,20 +35,34 @@ class PaperEvent(NamedTuple):
     at: datetime
     name: str
     held_until: datetime | None = None
+    data: Data = MappingProxyType({})
 
 
-_Situation = tuple[ContentHash, StepId, int, str, tuple[str, ...]]
-"""A step of a definition, the channel in turn, what overtook the touch, and what the customer opted out of."""
+_Situation = tuple[ContentHash, StepId, int, str, tuple[str, ...], bool]
+"""A step of a definition, the channel in turn, what overtook the touch, what the customer opted out of, and whether
+the run is held out."""
+
+
+class LocalTime(Protocol):
+    """Finds the time that a step waits for, at or after a time, where a customer lives. The world computes it."""
+
+    def __call__(self, step: WaitUntil, at: datetime, zone: str) -> datetime: ...
 
 
 @dataclass(frozen=True)
 class PaperWorld:
-    """What is the same for every customer: journeys, policy, and what customers allow."""
+    """What is the same for every customer: journeys, policy, who they are and what they allow.
+
+    `customer` is who everybody is at the beginning; its time does not matter.
+    """
 
     catalogue: Catalogue
     policy: LifecyclePolicy = LIFECYCLE_POLICY
     consents: tuple[tuple[MessageClass, Channel], ...] = ()
     unreachable: tuple[Channel, ...] = ()
+    customer: CustomerFacts = CustomerFacts(LAST)
+    entries: EntryPolicy = EntryPolicy()
+    local_time: LocalTime | None = None
     judgements: dict[_Situation, Judgement] = field(default_factory=dict, compare=False, repr=False)
     """Without brakes a judgement depends on nothing else than this, so few are made for many customers."""
 
@@ -73,6 +92,7 @@ class _Window(NamedTuple):
     journey: JourneyName
     entry: int
     event: str
+    where: Condition | None
     opens: datetime
     closes: datetime
 
@@ -87,9 +107,13 @@ class _PaperLife:
     sequence: int = 0
     opted_out: tuple[str, ...] = ()
     windows: list[_Window] = field(default_factory=list)
+    tags: tuple[str, ...] = ()
+    past: list[PastEvent] = field(default_factory=list)
+    """What a condition may look back at."""
 
     def __post_init__(self) -> None:
         self.state = CustomerState(self.customer_id, policy=self.world.policy)
+        self.tags = self.world.customer.tags
 
     def begin(self, change: StageChanged) -> None:
         self.state.lifecycle.stage, self.state.lifecycle.since = change.to_stage, change.at
@@ -121,7 +145,11 @@ class _PaperLife:
         name = event.name
         milestone, starts = EVENTS[name].milestone, bool(self.world.catalogue.starting_on_event(name))
         event_id = EventId(str(self.sequence))
-        return RecordedEvent(self.sequence, event_id, name, event.at, milestone, starts, event.held_until)
+        asked = self.world.catalogue.fields_asked.get(name, ())
+        data = {field: event.data[field] for field in asked if field in event.data}
+        if name in self.world.catalogue.events_asked:
+            self.past.append(PastEvent(name, event.at, event.data))
+        return RecordedEvent(self.sequence, event_id, name, event.at, milestone, starts, event.held_until, data)
 
     def _take_event(self, event: RecordedEvent) -> None:
         self._note(event)
@@ -132,7 +160,8 @@ class _PaperLife:
         if event.name == opted_out_of_marketing:
             self.opted_out = ("marketing",)
         for window in list(self.windows):
-            if window.event == event.name and window.opens <= event.at <= window.closes:
+            counts = window.event == event.name and window.opens <= event.at <= window.closes
+            if counts and fits(window.where, event.data):
                 self.windows.remove(window)
                 self.record.conversions.append(ConversionRow(self.customer_id, window.journey, window.entry, event.at))
 
@@ -140,13 +169,42 @@ class _PaperLife:
         """Do what the rules ask for, and what follows from the answers."""
         if effects.stage_changes or effects.awards or effects.ended:
             self._write(effects)
+        for change in effects.tags:
+            others = tuple(tag for tag in self.tags if tag != change.tag)
+            self.tags = (*others, change.tag) if change.present else others
+        for asked in effects.conditions:
+            conditions = conditions_of(definition(asked.definition).plan.steps[asked.step].step)
+            holds = first_that_holds(conditions, self._facts(asked.at, asked.entered_at))
+            self._perform(life.take_conditions(self.state, asked, holds))
+        for time in effects.times:
+            self._perform(life.take_time(self.state, time, self._local_time(time)))
         for send in effects.sends:
             self._perform(life.take_answer(self.state, self._gate(send)))
         for check in effects.checks:
             self._check(check)
         for offer in effects.offers:
-            for decided in decide(self.world.catalogue, offer, self.state, too_old=False):
-                self._enter(decided)
+            for one in candidates(self.world.catalogue, offer):
+                facts = None if one.journey.entry is None else self._facts(offer.at)
+                self._enter(decide(one, offer, self.state, facts, self.world.entries))
+
+    def _facts(self, now: datetime, entered_at: datetime | None = None) -> CustomerFacts:
+        """What is known of the customer, as a condition asks it."""
+        state = self.state
+        return replace(
+            self.world.customer,
+            now=now,
+            stage=state.lifecycle.stage,
+            points=state.points,
+            tags=self.tags,
+            events=tuple(self.past),
+            entered_at=entered_at,
+        )
+
+    def _local_time(self, asked: ResolveTime) -> datetime:
+        step = definition(asked.definition).plan.steps[asked.step].step
+        assert isinstance(step, WaitUntil)
+        assert self.world.local_time is not None, "this paper world was made without local times"
+        return self.world.local_time(step, asked.at, self.world.customer.zone)
 
     def _write(self, effects: Effects) -> None:
         record, who = self.record, self.customer_id
@@ -155,7 +213,8 @@ class _PaperLife:
                 StageChangeRow(who, change.from_stage or "", change.to_stage, change.at, change.cause)
             )
         for award in effects.awards:
-            record.points.append(PointsRow(who, award.at, award.points, award.reason))
+            if not award.withheld:
+                record.points.append(PointsRow(who, award.at, award.points, award.reason))
         for ended in effects.ended:
             entered = next(
                 note.entered_at
@@ -165,13 +224,11 @@ class _PaperLife:
             record.runs.append(RunRow(who, ended.journey, ended.entry, entered, ended.at, ended.outcome))
 
     def _enter(self, decided: EntryDecided) -> None:
-        if decided.refused:
-            return
         plan = definition(decided.definition).plan
-        if plan.goal is not None:
-            self.windows.append(
-                _Window(decided.journey, decided.entry, plan.goal, decided.at, decided.at + plan.goal_within)
-            )
+        if plan.goal is not None and not decided.refused:
+            closes = decided.at + plan.goal_within
+            window = _Window(decided.journey, decided.entry, plan.goal, plan.goal_where, decided.at, closes)
+            self.windows.append(window)
         self._perform(life.take_entry(self.state, decided))
 
     def _check(self, check: CheckConversion) -> None:
@@ -205,15 +262,21 @@ class _PaperLife:
                 assert_never(judgement.decision)
 
     def _overtaken_by(self, send: SendMessage, run: Run) -> str:
+        waits = definition(send.definition).plan.steps[send.step].overtaken_by
+        asking = {str(event): wait for wait in waits for event in wait.events if wait.where is not None}
         for event, since in send.overtaken_by:
             if since is None and event in self.state.milestones:
                 return event
-            if since is not None and any(name == event and at >= since for name, at in run.seen):
+            if event in asking:
+                times = run.fitting.get(asking[event].id, [])
+            else:
+                times = [at for name, at in run.seen if name == event]
+            if since is not None and any(at >= since for at in times):
                 return event
         return ""
 
     def _judged(self, send: SendMessage, channel: int, overtaken_by: str) -> Judgement:
-        situation = (send.definition, send.step, channel, overtaken_by, self.opted_out)
+        situation = (send.definition, send.step, channel, overtaken_by, self.opted_out, send.control)
         if (known := self.world.judgements.get(situation)) is not None:
             return known
         facts = Facts(
@@ -222,6 +285,7 @@ class _PaperLife:
             opted_out=self.opted_out,
             consents=self.world.consents,
             unreachable=self.world.unreachable,
+            control=send.control,
         )
         touch = planned_touch(send.definition, send.step, channel)
         judgement = judge(touch, facts, touch_key(self.customer_id, send))
@@ -236,4 +300,14 @@ class _PaperLife:
 
 
 def _answers(row: PaperEvent, check: CheckConversion) -> bool:
-    return row.name == check.event and row.at <= check.due and (check.since is None or row.at >= check.since)
+    """Whether a row of the books is what the check looks for: an event of the wait, or the goal."""
+    assert check.definition is not None
+    plan = definition(check.definition).plan
+    step = plan.steps[check.step].step
+    assert isinstance(step, WaitFor)
+    if row.at > check.due:
+        return False
+    if row.name in step.events and fits(step.where, row.data) and (check.since is None or row.at >= check.since):
+        return True
+    in_run = check.entered_at is None or row.at >= check.entered_at
+    return row.name == plan.goal and fits(plan.goal_where, row.data) and in_run

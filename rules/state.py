@@ -13,12 +13,16 @@ from enum import StrEnum
 from journeys.lifecycle import LifecyclePolicy
 from journeys.names import ContentHash, CustomerId, JourneyName, Language, Stage, StepId
 from rules.clock import Clock
+from rules.values import value
 
 RULES_VERSION = 1
 """Raised when the engine's behaviour changes; a life takes a new version over only at continue-as-new."""
 
 TOUCHES_SHOWN = 20
 RUNS_SHOWN = 5
+OBEYED_KEPT = 20
+KEYS_KEPT = 50
+DEFERRED_KEPT = 5
 
 
 class Phase(StrEnum):
@@ -54,6 +58,17 @@ class Run:
     """Events that the journey waits for, since entry: name and time."""
     path: list[tuple[StepId, str]] = field(default_factory=list)
     """Steps done, with what became of them, for the support card."""
+    key: str = ""
+    """What tells the runs of a keyed journey apart."""
+    control: bool = False
+    """Held out: what the customer would notice is recorded and has no effect."""
+    acts_at: datetime | None = None
+    """When the deadline is acted on, if news of the event may come later than it happened (rule 10)."""
+    paused_at: datetime | None = None
+    turns: dict[StepId, tuple[int, datetime]] = field(default_factory=dict)
+    """Of each repeat under way: the turn, and when it began."""
+    fitting: dict[StepId, list[datetime]] = field(default_factory=dict)
+    """When events came since entry that fit a wait that looks at their data."""
 
 
 @dataclass(slots=True)
@@ -75,6 +90,24 @@ class Entries:
 
     count: int = 0
     last_ended_at: datetime | None = None
+    keys: dict[str, datetime | None] = field(default_factory=dict)
+    """Of a keyed journey: the keys entered with, the last ones, and when each one's last run ended."""
+
+
+@dataclass(slots=True)
+class Deferred:
+    """A journey that the customer was refused because others were under way, to be offered again (rule 7)."""
+
+    journey: JourneyName
+    cause: str
+    key: str
+    until: datetime
+    tried: int = 1
+
+    @property
+    def next_cause(self) -> str:
+        """The cause of the next offer: each has a decision of its own."""
+        return f"{self.cause}+{self.tried}"
 
 
 @dataclass(slots=True)
@@ -97,6 +130,15 @@ class EndedNote:
     entered_at: datetime
     ended_at: datetime
     outcome: str
+
+
+@value
+class Obeyed:
+    """What was made of a command."""
+
+    command_id: str
+    done: bool
+    told: str
 
 
 @dataclass(slots=True)
@@ -125,6 +167,9 @@ class CustomerState:
     ended: list[EndedNote] = field(default_factory=list)
     attention: list[str] = field(default_factory=list)
     """What a person should look at."""
+    deferred: list[Deferred] = field(default_factory=list)
+    obeyed: list[Obeyed] = field(default_factory=list)
+    """The last commands and what was done, so that one that comes again is answered and not done again."""
 
     def run(self, journey: JourneyName, entry: int) -> Run | None:
         """An open run, or none if it has ended."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from journeys.language import Send
 from journeys.names import ContentHash, CustomerId, StepId
 from journeys.templates import Template
+from journeys.words import Send
 from rules.definitions import definition
 from rules.effects import SendMessage
 from rules.gates import Touch
@@ -30,6 +30,7 @@ def planned_touch(hash: ContentHash, step: StepId, channel: int) -> Touch:
         channels=sent.step.channels,
         in_turn=channel,
         expires=sent.step.expires,
+        product=sent.step.product,
     )
 
 

@@ -1,12 +1,12 @@
 """Small values that millions are made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform
 
 Made = TypeVar("Made")
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def value(made: type[Made]) -> type[Made]:
     """A dataclass that nobody assigns to: the type checker sees to it.
 

@@ -15,13 +15,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import count
 from zoneinfo import ZoneInfo
 
+from activities.local_time import resolve_local_time
 from journeys.events import EventType
-from journeys.language import Journey, StageEntered, Trigger
-from journeys.names import Channel, CustomerId, MessageClass, Stage
+from journeys.names import Channel, CustomerId, MessageClass, RiskClass, Stage
 from journeys.published import with_templates
 from journeys.templates import templates
+from journeys.words import Journey, Split, StageEntered, Trigger, all_steps
+from rules.bucketing import arm_of
+from rules.conditions import CustomerFacts
 from rules.definitions import Catalogue
 from rules.effects import StageChanged
 from rules.paper import PaperEvent, PaperWorld
@@ -29,6 +33,7 @@ from rules.record import Record
 
 START = datetime(2026, 3, 2, 10, tzinfo=ZoneInfo("Asia/Shanghai")).astimezone(UTC)
 DAY = timedelta(days=1)
+CUSTOMER = CustomerFacts(START, risk_class=RiskClass.C3)
 EVERYTHING = tuple((message_class, channel) for message_class in MessageClass for channel in Channel)
 
 
@@ -41,14 +46,36 @@ class Story:
     world: PaperWorld
     events: Sequence[PaperEvent] = ()
     books: Sequence[PaperEvent] = ()
+    customer_id: str = "story"
 
-    def when(self, event: EventType, *, on_day: float) -> Story:
-        """The customer does something; 1.5 is 36 hours after the beginning."""
-        return replace(self, events=(*self.events, PaperEvent(START + on_day * DAY, event)))
+    def when(self, event: EventType, *, on_day: float, **data: object) -> Story:
+        """The customer does something; 1.5 is 36 hours after the beginning. `data` is what the event says."""
+        return replace(self, events=(*self.events, PaperEvent(START + on_day * DAY, event, data=data)))
 
-    def in_the_books(self, event: EventType, *, on_day: float) -> Story:
+    def in_the_books(self, event: EventType, *, on_day: float, **data: object) -> Story:
         """The customer does something that no backend tells, but the broker's own books know."""
-        return replace(self, books=(*self.books, PaperEvent(START + on_day * DAY, event)))
+        return replace(self, books=(*self.books, PaperEvent(START + on_day * DAY, event, data=data)))
+
+    def of(
+        self, *, tags: Sequence[str] = (), risk_class: RiskClass | None = None, zone: str | None = None, id: str = ""
+    ) -> Story:
+        """Who the customer is; the id decides the arm of a split."""
+        customer = self.world.customer
+        known = replace(
+            customer,
+            tags=(*customer.tags, *tags),
+            risk_class=risk_class or customer.risk_class,
+            zone=zone or customer.zone,
+        )
+        return replace(
+            self, world=replace(self.world, customer=known, judgements={}), customer_id=id or self.customer_id
+        )
+
+    def in_arm(self, split: str, arm: str) -> Story:
+        """A customer whom a split puts into an arm."""
+        step = next(one for one in all_steps(self.journey.steps) if isinstance(one, Split) and one.name == split)
+        ids = (CustomerId(f"story-{number}") for number in count())
+        return replace(self, customer_id=next(one for one in ids if arm_of(step, one)[1].name == arm))
 
     def touches(self) -> list[str]:
         """The planned touches, as 'day 3 open-account-reminder'; one not sent says why."""
@@ -71,7 +98,7 @@ class Story:
 
     @cached_property
     def record(self) -> Record:
-        """Everything that happened, until all runs have ended."""
+        """Everything that happened, in its order, until all runs have ended."""
         events = sorted(self.events, key=lambda event: event.at)
         until = max([START, *(event.at for event in events)]) + self.journey.ends_after
         begins = None
@@ -79,17 +106,16 @@ class Story:
             case StageEntered(stage=stage, from_=from_):
                 begins = StageChanged(from_ or _before(stage), stage, START, "story")
             case _:
-                events.insert(0, PaperEvent(START, self.trigger))
+                events.insert(0, PaperEvent(START, self.trigger, data={self.journey.key or "": "the first"}))
         record = Record()
-        self.world.live(CustomerId("story"), events, until, record, self.books, begins)
-        record.sort()
+        self.world.live(CustomerId(self.customer_id), events, until, record, self.books, begins)
         return record
 
 
 def story(journey: Journey, *, starts_on: Trigger | None = None) -> Story:
-    """Tell a story of a journey; `starts_on` chooses one of several triggers."""
+    """Tell a story of a journey; `starts_on` chooses one of several triggers, or stands for a command's entry."""
     values = with_templates(journey.model_copy(update={"state": "live"}), templates())
-    world = PaperWorld(Catalogue.of([values]), consents=EVERYTHING)
+    world = PaperWorld(Catalogue.of([values]), consents=EVERYTHING, customer=CUSTOMER, local_time=resolve_local_time)
     return Story(journey, starts_on or journey.starts_on[0], world)
 
 

@@ -14,9 +14,9 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict
 
 from errors import JourneyError
-from journeys.language import Journey, Send, all_steps
 from journeys.names import ContentHash, TemplateName
 from journeys.templates import Template, content_hash
+from journeys.words import Journey, Send, all_steps
 
 FOLDER = Path(__file__).parent
 

@@ -11,11 +11,12 @@ from cli.journeys import problems_of, publish_journey
 from errors import JourneyError
 from journeys import JOURNEYS, published
 from journeys.events import app_opened
-from journeys.language import Journey, days, journey, send
+from journeys.language import days, journey, send
 from journeys.names import Channel, Language, TemplateName
 from journeys.published import Published, with_templates
 from journeys.templates import Template, templates
 from journeys.win_back import win_back
+from journeys.words import Journey
 from tests.cli.conftest import Sojourn
 
 

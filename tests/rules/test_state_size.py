@@ -5,15 +5,16 @@ from datetime import UTC, datetime, timedelta
 from pydantic import TypeAdapter
 
 from journeys.events import account_opened, app_registered, checked_in
-from journeys.language import Step, days, journey, send, wait, wait_for
+from journeys.language import days, journey, send, wait, wait_for
 from journeys.lifecycle import LIFECYCLE_POLICY
 from journeys.names import Channel, CustomerId, EventId, MessageClass, TemplateName
 from journeys.published import Published
 from journeys.templates import Template, Text
+from journeys.words import Step
 from rules import life
 from rules.definitions import Catalogue
 from rules.effects import Effects, RecordedEvent
-from rules.entry import decide
+from rules.entry import candidates, decide
 from rules.gates import TouchSettled
 from rules.state import CustomerState
 
@@ -42,6 +43,7 @@ def long_journey(number: int) -> Published:
         version=1,
         state="live",
         starts_on=app_registered,
+        purpose="service",
         ends_after=days(500),
         steps=steps,
     )
@@ -55,10 +57,10 @@ def test_a_year_of_life_with_five_runs_of_thirty_steps_stays_under_16_kib() -> N
 
     def follow(effects: Effects) -> None:
         for offer in effects.offers:
-            for decided in decide(catalogue, offer, state, too_old=False):
-                follow(life.take_entry(state, decided))
-        for one in effects.sends:
-            follow(life.take_answer(state, TouchSettled(one.journey, one.entry, one.step, one.due, "sent")))
+            for one in candidates(catalogue, offer):
+                follow(life.take_entry(state, decide(one, offer, state)))
+        for ask in effects.sends:
+            follow(life.take_answer(state, TouchSettled(ask.journey, ask.entry, ask.step, ask.due, "sent")))
         for check in effects.checks:
             follow(life.take_check(state, check, None, check.due))
 

@@ -1,0 +1,243 @@
+"""What a person may tell a customer's life to do, and what becomes of it (journey-language.md, rule 5; commands)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from journeys.names import ContentHash, JourneyName
+from journeys.words import Repeat, Wait, WaitFor, WaitUntil
+from rules import walk
+from rules.definitions import Definition, definition
+from rules.effects import CommandObeyed, Effects, EntryOffered, RunChanged
+from rules.entry import EntryDecided
+from rules.state import OBEYED_KEPT, CustomerState, Obeyed, Phase, Run
+from rules.values import value
+
+
+class Verb(StrEnum):
+    """The commands, by their names as updates."""
+
+    PAUSE = "pause_journey"
+    RESUME = "resume_journey"
+    SKIP = "skip_wait"
+    END = "end_journey"
+    ENTER = "enter_journey"
+    MOVE = "move_run"
+
+
+@value
+class Command:
+    """A command for a customer's runs of a journey: of `key` if it is given, else there may be only one.
+
+    `to` is the definition to move to.
+    """
+
+    command_id: str
+    verb: Verb
+    journey: JourneyName
+    actor: str
+    reason: str
+    key: str = ""
+    to: ContentHash | None = None
+
+
+def known(state: CustomerState, command: Command) -> Obeyed | None:
+    """The answer to a command that was obeyed before."""
+    return next((one for one in state.obeyed if one.command_id == command.command_id), None)
+
+
+def obey(state: CustomerState, command: Command, now: datetime) -> Effects:
+    """Do a command at `now`. An entry is only offered: `entered` says what was decided."""
+    effects = Effects()
+    if command.verb is Verb.ENTER:
+        offer = EntryOffered(cause_of(command), now, journey=command.journey, key=command.key)
+        effects.offers.append(offer)
+        return effects
+    run, problem = _the_run(state, command)
+    before = _told(run)
+    done, told = (False, problem) if run is None else _VERBS[command.verb](state, run, command, now, effects)
+    still_open = run is not None and run in state.runs
+    _answer(
+        state, command, now, Obeyed(command.command_id, done, told), before, _told(run) if still_open else [], effects
+    )
+    return effects
+
+
+def entered(state: CustomerState, command: Command, decided: EntryDecided | None, now: datetime) -> Effects:
+    """The decision on the entry that a command asked for; none if there is no such journey."""
+    effects = Effects()
+    if decided is None:
+        obeyed = Obeyed(command.command_id, False, f"there is no journey {command.journey!r} here")
+    elif decided.refused:
+        obeyed = Obeyed(command.command_id, False, f"not entered: {decided.refused}")
+    else:
+        obeyed = Obeyed(
+            command.command_id, True, f"entered {decided.journey} {decided.version} (entry {decided.entry})"
+        )
+    _answer(state, command, now, obeyed, [], [], effects)
+    return effects
+
+
+def cause_of(command: Command) -> str:
+    """What stands as the cause of an entry: the same command never enters twice."""
+    return f"command:{command.command_id}"
+
+
+def _the_run(state: CustomerState, command: Command) -> tuple[Run | None, str]:
+    """The run that is meant, or why there is none."""
+    runs = [run for run in state.runs if run.journey == command.journey and command.key in ("", run.key)]
+    match runs:
+        case [run]:
+            return run, ""
+        case []:
+            return None, f"the customer is not in {command.journey}"
+        case _:
+            keys = ", ".join(run.key for run in runs)
+            return None, f"the customer has {len(runs)} runs of {command.journey}: name the key, one of {keys}"
+
+
+_Done = tuple[bool, str]
+
+
+def _pause(state: CustomerState, run: Run, command: Command, now: datetime, effects: Effects) -> _Done:
+    if run.paused_at is not None:
+        return False, f"{run.journey} is paused already"
+    run.paused_at = now
+    effects.changes.append(_changed(run, now))
+    return True, f"{run.journey} is paused at {run.step}"
+
+
+def _resume(state: CustomerState, run: Run, command: Command, now: datetime, effects: Effects) -> _Done:
+    """What is waited for is put off by as long as the run stood still; a time of the day is looked for anew."""
+    if run.paused_at is None:
+        return False, f"{run.journey} is not paused"
+    stood_still, run.paused_at = max(now - run.paused_at, timedelta(0)), None
+    effects.changes.append(_changed(run, now))
+    if run.phase is Phase.READY or _waits_for_a_time(run):
+        run.phase, run.deadline, run.at = Phase.READY, None, max(run.at, now)
+    elif run.phase is Phase.WAITING:
+        assert run.deadline is not None
+        run.deadline += stood_still
+        run.acts_at = None if run.acts_at is None else run.acts_at + stood_still
+    walk.proceed(state, run, effects)
+    return True, f"{run.journey} goes on at {run.step}"
+
+
+def _skip(state: CustomerState, run: Run, command: Command, now: datetime, effects: Effects) -> _Done:
+    """As if the present wait were over now."""
+    if run.paused_at is not None:
+        return False, f"{run.journey} is paused: resume it first"
+    if run.deadline is None or run.phase not in (Phase.WAITING, Phase.HELD):
+        return False, f"{run.journey} does not wait for anything"
+    skipped = run.step
+    run.deadline, run.acts_at = None, None
+    walk.fall_due(state, run, now, effects)
+    return True, f"{run.journey}: the wait at {skipped} is over"
+
+
+def _end(state: CustomerState, run: Run, command: Command, now: datetime, effects: Effects) -> _Done:
+    walk.finish(state, run, now, walk.BY_COMMAND, effects)
+    return True, f"{run.journey} is ended"
+
+
+def _move(state: CustomerState, run: Run, command: Command, now: datetime, effects: Effects) -> _Done:
+    """Go on in another version at the same step; what is waited for is dated from when the wait began."""
+    assert command.to is not None
+    if run.definition == command.to:
+        return False, f"{run.journey} is in version {run.version} already"
+    there = definition(command.to)
+    if problem := _cannot_move(run, there):
+        return False, problem
+    run.definition, run.version = there.hash, there.journey.version
+    run.ends_at = max(run.entered_at + there.plan.ends_after, now)
+    _date_anew(run, there)
+    effects.changes.append(_changed(run, now))
+    walk.proceed(state, run, effects)
+    return True, f"{run.journey} goes on in version {run.version} at {run.step}"
+
+
+def _cannot_move(run: Run, there: Definition) -> str:
+    if run.step is None:
+        return ""
+    here, planned = definition(run.definition).plan.steps[run.step], there.plan.steps.get(run.step)
+    if there.journey.name != run.journey:
+        return f"{there.hash[:12]} is a version of {there.journey.name}, not of {run.journey}"
+    if planned is None:
+        return f"version {there.journey.version} has no step {run.step}, where the customer is"
+    if planned.step.kind != here.step.kind:
+        return f"step {run.step} is {planned.step.kind} in version {there.journey.version}, not {here.step.kind}"
+    if [loop.id for loop in planned.loops] != [loop.id for loop in here.loops]:
+        return f"step {run.step} stands in another repeat in version {there.journey.version}"
+    return ""
+
+
+def _date_anew(run: Run, there: Definition) -> None:
+    if run.phase is not Phase.WAITING or run.step is None:
+        return
+    match there.plan.steps[run.step].step:
+        case Wait() as step:
+            run.deadline = run.at + step.duration
+        case WaitFor() as step:
+            run.deadline = run.at + step.within
+            run.acts_at = run.deadline + step.arrives_within if step.arrives_within else None
+        case Repeat() | WaitUntil():
+            run.phase, run.deadline = Phase.READY, None
+        case step:
+            raise AssertionError(f"step {step.id!r} does not wait")
+
+
+_VERBS: Mapping[Verb, Callable[[CustomerState, Run, Command, datetime, Effects], _Done]] = {
+    Verb.PAUSE: _pause,
+    Verb.RESUME: _resume,
+    Verb.SKIP: _skip,
+    Verb.END: _end,
+    Verb.MOVE: _move,
+}
+
+
+def _answer(
+    state: CustomerState,
+    command: Command,
+    now: datetime,
+    obeyed: Obeyed,
+    before: list[str],
+    after: list[str],
+    effects: Effects,
+) -> None:
+    state.obeyed = [*state.obeyed, obeyed][-OBEYED_KEPT:]
+    effects.obeyed.append(
+        CommandObeyed(
+            command.command_id,
+            command.verb,
+            command.journey,
+            command.actor,
+            command.reason,
+            now,
+            obeyed.done,
+            obeyed.told,
+            before,
+            after,
+        )
+    )
+
+
+def _changed(run: Run, at: datetime) -> RunChanged:
+    return RunChanged(run.journey, run.entry, at, run.definition, run.version, run.paused_at is not None)
+
+
+def _waits_for_a_time(run: Run) -> bool:
+    if run.step is None or run.phase is not Phase.WAITING:
+        return False
+    return isinstance(definition(run.definition).plan.steps[run.step].step, WaitUntil)
+
+
+def _told(run: Run | None) -> list[str]:
+    """Where a run stands, for the audit."""
+    if run is None:
+        return []
+    deadline = f"until {run.deadline.isoformat()}" if run.deadline else ""
+    paused = f"paused since {run.paused_at.isoformat()}" if run.paused_at else ""
+    stands = f"entry {run.entry}", f"version {run.version}", f"at {run.step}", run.phase.value, deadline, paused
+    return [one for one in stands if one]
