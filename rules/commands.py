@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from journeys.names import ContentHash, JourneyName
+from journeys.names import ContentHash, JourneyName, StepId
 from journeys.words import Repeat, Wait, WaitFor, WaitUntil
 from rules import walk
 from rules.definitions import Definition, definition
@@ -148,7 +148,7 @@ def _move(state: CustomerState, run: Run, command: Command, now: datetime, effec
     if run.definition == command.to:
         return False, f"{run.journey} is in version {run.version} already"
     there = definition(command.to)
-    if problem := _cannot_move(run, there):
+    if problem := cannot_move(run.step, definition(run.definition), there):
         return False, problem
     run.definition, run.version = there.hash, there.journey.version
     run.ends_at = max(run.entered_at + there.plan.ends_after, now)
@@ -158,18 +158,20 @@ def _move(state: CustomerState, run: Run, command: Command, now: datetime, effec
     return True, f"{run.journey} goes on in version {run.version} at {run.step}"
 
 
-def _cannot_move(run: Run, there: Definition) -> str:
-    if run.step is None:
+def cannot_move(step: StepId | None, here: Definition, there: Definition) -> str:
+    """Why a run at a step cannot go on in another version; nothing if it can."""
+    version = there.journey.version
+    if there.journey.name != here.journey.name:
+        return f"{there.hash[:12]} is a version of {there.journey.name}, not of {here.journey.name}"
+    if step is None:
         return ""
-    here, planned = definition(run.definition).plan.steps[run.step], there.plan.steps.get(run.step)
-    if there.journey.name != run.journey:
-        return f"{there.hash[:12]} is a version of {there.journey.name}, not of {run.journey}"
-    if planned is None:
-        return f"version {there.journey.version} has no step {run.step}, where the customer is"
-    if planned.step.kind != here.step.kind:
-        return f"step {run.step} is {planned.step.kind} in version {there.journey.version}, not {here.step.kind}"
-    if [loop.id for loop in planned.loops] != [loop.id for loop in here.loops]:
-        return f"step {run.step} stands in another repeat in version {there.journey.version}"
+    now, then = here.plan.steps[step], there.plan.steps.get(step)
+    if then is None:
+        return f"version {version} has no step {step}, where the customer is"
+    if then.step.kind != now.step.kind:
+        return f"step {step} is {then.step.kind} in version {version}, not {now.step.kind}"
+    if [loop.id for loop in then.loops] != [loop.id for loop in now.loops]:
+        return f"step {step} stands in another repeat in version {version}"
     return ""
 
 

@@ -1,0 +1,209 @@
+"""`starter.py enter`: put a customer into a journey, or all those that a condition or a file names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import click
+from activities.audience import audience
+
+from activities.database import Connection
+from cli.actor import actor_option, reason_option
+from cli.commands import known_journey, obey
+from cli.database import open_database
+from cli.edge import run_async, some_rejected
+from cli.ordering import Order, Tally, give, give_all, order
+from cli.servers import connect_temporal
+from cli.show import progress
+from cli.tabular import Reject, open_table
+from cli.where import parse_where
+from errors import InputError
+from journeys import JOURNEYS
+from journeys.conditions import Condition
+from journeys.names import CustomerId
+from journeys.words import Journey
+from rules.commands import Verb
+from rules.customer_id import check_customer_id
+from settings import Settings, load_settings
+
+KEPT_AT_ONCE = 1_000
+"""Customers whose earlier decisions are looked up in one statement."""
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="[CUSTOMER] JOURNEY")
+@reason_option
+@actor_option
+@click.option("--where", metavar="CONDITION", help="Everybody for whom it holds, as in 'stage == churned'.")
+@click.option("--file", type=click.Path(path_type=Path), help="Everybody in a file with a column customer_id.")
+@click.option("--rate", type=click.IntRange(min=1), help="At most so many a minute.")
+@click.option(
+    "--batch", help="A name for this entry of many; without it, it is made from the journey and whom it names."
+)
+@click.option("--dry-run", is_flag=True, help="Only count.")
+@click.option("--key", default="", help="For one customer: the key, if the journey has a run for each.")
+def enter(
+    names: Sequence[str],
+    reason: str,
+    actor: str,
+    where: str | None,
+    file: Path | None,
+    rate: int | None,
+    batch: str | None,
+    dry_run: bool,
+    key: str,
+) -> None:
+    """Let CUSTOMER enter JOURNEY, or all whom --where or --file names.
+
+    Each entry is decided and recorded like any other. Of many, each customer is asked once under the name of the batch:
+    run the same again after an interruption and it goes on where it was.
+    """
+    if len(names) > 2 or (len(names) == 2) == bool(where or file) or (where and file):
+        raise InputError("name one customer and the journey, or the journey with one of --where and --file")
+    journey = known_journey(names[-1])
+    if len(names) == 2:
+        obey(Verb.ENTER, names[0], journey, reason=reason, actor=actor, key=key)
+        return
+    many = Many(_enterable(journey), _batch(batch, journey, where, file), actor, reason)
+    tally = run_async(_enter(load_settings(), many, where, file, rate, dry_run))
+    if tally is not None:
+        _tell(tally, many.batch)
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """An entry of many."""
+
+    journey: Journey
+    batch: str
+    actor: str
+    reason: str
+
+    def order(self, customer_id: CustomerId) -> Order:
+        """The command for one of them."""
+        return order(
+            Verb.ENTER,
+            customer_id,
+            self.journey.name,
+            actor=self.actor,
+            reason=self.reason,
+            command_id=self.command_id,
+        )
+
+    @property
+    def command_id(self) -> str:
+        """The same for all: commands are told apart by customer."""
+        return f"batch:{self.batch}"
+
+
+async def _enter(
+    settings: Settings, many: Many, where: str | None, file: Path | None, rate: int | None, dry_run: bool
+) -> Tally | None:
+    async with open_database(settings) as connection, open_database(settings) as looking_up:
+        if where is not None:
+            found = _found(connection, parse_where(where), datetime.now(UTC))
+        else:
+            assert file is not None
+            found = _in_file(file)
+        fresh = _not_yet_asked(looking_up, found, many)
+        if dry_run:
+            await _count(fresh, many)
+            return None
+        client = await connect_temporal(settings)
+        with progress(many.journey.name, 0) as show:
+            orders = (many.order(customer_id) async for customer_id in fresh)
+            give_one = partial(give, client)
+            return await give_all(orders, give_one, concurrency=settings.events_concurrency, a_minute=rate, show=show)
+
+
+async def _found(connection: Connection, condition: Condition, now: datetime) -> AsyncIterator[CustomerId]:
+    async with connection.transaction(readonly=True):
+        async for customer_id in audience(connection, condition, now):
+            yield customer_id
+
+
+async def _in_file(file: Path) -> AsyncIterator[CustomerId]:
+    """The customers of a file. InputError at the first row that names none: nobody after it is asked."""
+    with open_table(file, needed=("customer_id",)) as table:
+        for row in table:
+            if isinstance(row, Reject):
+                raise InputError(f"{file}: line {row.line} {row.reason}")
+            yield check_customer_id(str(row.values["customer_id"]))
+
+
+async def _not_yet_asked(
+    connection: Connection, found: AsyncIterator[CustomerId], many: Many
+) -> AsyncIterator[CustomerId]:
+    """Those for whom this batch has no decision yet, each once as far as neighbours go."""
+    waiting: list[CustomerId] = []
+    async for customer_id in found:
+        waiting.append(customer_id)
+        if len(waiting) == KEPT_AT_ONCE:
+            for one in await _fresh(connection, waiting, many):
+                yield one
+            waiting = []
+    for one in await _fresh(connection, waiting, many):
+        yield one
+
+
+async def _fresh(connection: Connection, customer_ids: Sequence[CustomerId], many: Many) -> list[CustomerId]:
+    """InputError for ids that no customer has: a life would begin for nobody."""
+    rows = await connection.fetch(
+        """
+        SELECT customer_id, customer.customer_id IS NOT NULL AS known, decision.customer_id IS NOT NULL AS asked
+        FROM unnest($1::text[]) WITH ORDINALITY AS named (customer_id, place)
+        LEFT JOIN customer USING (customer_id)
+        LEFT JOIN entry_decision AS decision USING (customer_id)
+        WHERE decision.customer_id IS NULL OR (decision.journey = $2 AND decision.cause = $3)
+        """,
+        list(dict.fromkeys(customer_ids)),
+        many.journey.name,
+        f"command:{many.command_id}",
+    )
+    unknown = [row["customer_id"] for row in rows if not row["known"]]
+    if unknown:
+        raise InputError(
+            f"{len(unknown)} customers are not known, the first is {unknown[0]!r}: load them with `starter.py customers`"
+        )
+    return [CustomerId(row["customer_id"]) for row in rows if not row["asked"]]
+
+
+async def _count(fresh: AsyncIterator[CustomerId], many: Many) -> None:
+    number = 0
+    async for _ in fresh:
+        number += 1
+    click.echo(
+        f"{number:,} customers would be asked to enter {many.journey.name} {many.journey.version}"
+        f" (batch {many.batch}); nothing was done."
+    )
+
+
+def _enterable(name: str) -> Journey:
+    journey = next((each for each in JOURNEYS if each.name == name), None)
+    if journey is None or journey.state != "live":
+        state = "not listed in journeys/__init__.py" if journey is None else f"{journey.state}, not live"
+        raise InputError(f"{name} is {state}: nobody can enter it")
+    return journey
+
+
+def _batch(batch: str | None, journey: str, where: str | None, file: Path | None) -> str:
+    if batch is not None:
+        return batch
+    content = where.encode() if where is not None else file.read_bytes() if file is not None and file.is_file() else b""
+    return f"{journey}-{hashlib.sha256(content).hexdigest()[:12]}"
+
+
+def _tell(tally: Tally, batch: str) -> None:
+    click.echo(f"{tally.done:,} entered (batch {batch}).")
+    for told, number in tally.refused.most_common():
+        click.echo(f"{number:,} {told}")
+    for customer_id, problem in list(tally.failed.items())[:10]:
+        click.echo(f"{customer_id}: {problem}")
+    if tally.failed:
+        click.echo(f"{len(tally.failed):,} could not be asked.")
+        some_rejected()

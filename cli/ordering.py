@@ -1,0 +1,171 @@
+"""Commands to customers' lives: one at a time, or many at a rate (docs/contract.md, "Commands")."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.contracts import TASK_QUEUE, WORKFLOW_TYPE, workflow_id
+from engine import refusal
+from errors import EngineError, InputError
+from journeys.names import CustomerId
+from rules.commands import Verb
+from rules.customer_id import check_customer_id
+from rules.state import Obeyed
+
+PATIENCE = timedelta(seconds=30)
+"""How long a command waits for its answer: a life that is busy or a worker that is away may need some time."""
+
+_BUSY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.ABORTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One command for one customer, as it goes over the wire."""
+
+    verb: Verb
+    customer_id: CustomerId
+    argument: Mapping[str, Any]
+
+
+def order(
+    verb: Verb,
+    customer_id: str,
+    journey: str,
+    *,
+    actor: str,
+    reason: str,
+    command_id: str,
+    key: str = "",
+    to: str | None = None,
+) -> Order:
+    """A command. InputError if the customer's id is none."""
+    argument = {"journey": journey, "actor": actor, "reason": reason, "command_id": command_id, "key": key}
+    return Order(verb, check_customer_id(customer_id), argument if to is None else {**argument, "to": to})
+
+
+async def give(client: Client, command: Order, task_queue: str = TASK_QUEUE) -> Obeyed:
+    """Give a command and wait for what was made of it. Twice under one id is done once.
+
+    InputError if the life does not take it or there is none to take it; EngineError if no worker answers.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            return await _give(client, command, task_queue)
+    except WorkflowUpdateFailedError as error:
+        raise InputError(str(error.cause)) from error
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+        raise EngineError(
+            f"no answer within {PATIENCE.total_seconds():g} s: is a worker running (`worker.py`, `starter.py up`)?"
+            " The command may still be carried out; giving it again under the same id does not repeat it"
+        ) from error
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise InputError(f"customer {command.customer_id!r} has no life under way, so no journey either") from error
+        raise refusal(error) from error
+
+
+async def _give(client: Client, command: Order, task_queue: str) -> Obeyed:
+    command_id = str(command.argument["command_id"])
+    if command.verb is not Verb.ENTER:
+        handle = client.get_workflow_handle(workflow_id(command.customer_id))
+        obeyed: Obeyed = await handle.execute_update(
+            command.verb, command.argument, id=f"{command.verb}:{command_id}", result_type=Obeyed
+        )
+        return obeyed
+    # Who has been gone for long has no workflow: the command starts one, which goes on where the last one ended.
+    start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+        WORKFLOW_TYPE,
+        {},
+        id=workflow_id(command.customer_id),
+        task_queue=task_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+    )
+    entered: Obeyed = await client.execute_update_with_start_workflow(
+        command.verb,
+        command.argument,
+        start_workflow_operation=start,
+        id=f"{command.verb}:{command_id}",
+        result_type=Obeyed,
+    )
+    return entered
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of many commands: done, refused by what was told, and whose could not be given."""
+
+    done: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    failed: dict[CustomerId, str] = field(default_factory=dict)
+
+
+async def give_all(
+    orders: AsyncIterator[Order],
+    give_one: Callable[[Order], Awaitable[Obeyed]],
+    *,
+    concurrency: int,
+    a_minute: int | None = None,
+    show: Callable[[int], None] = lambda done: None,
+) -> Tally:
+    """Give many commands, so many at once, and no more than `a_minute`; each customer's fate goes into the tally."""
+    tally, free, pace = Tally(), asyncio.Semaphore(concurrency), _Pace(a_minute)
+    given = 0
+
+    async def one(command: Order) -> None:
+        nonlocal given
+        try:
+            obeyed = await give_one(command)
+            if obeyed.done:
+                tally.done += 1
+            else:
+                tally.refused[obeyed.told] += 1
+        except InputError as error:
+            tally.failed[command.customer_id] = str(error)
+        finally:
+            given += 1
+            show(given)
+            free.release()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            async for command in orders:
+                await free.acquire()
+                await pace.next()
+                group.create_task(one(command))
+    except* EngineError as problems:
+        problem = problems.exceptions[0]
+    else:
+        return tally
+    raise EngineError(
+        f"{str(problem).rstrip('.')}. {given:,} commands were given. Run the command again when that is done:"
+        " what was done is not done twice."
+    ) from problem
+
+
+class _Pace:
+    """Lets one through at a time, evenly."""
+
+    def __init__(self, a_minute: int | None) -> None:
+        self._distance = 60 / a_minute if a_minute else 0.0
+        self._next = time.monotonic()
+
+    async def next(self) -> None:
+        now = time.monotonic()
+        if self._next > now:
+            await asyncio.sleep(self._next - now)
+        self._next = max(self._next, now) + self._distance
