@@ -155,11 +155,12 @@ async def _fresh(connection: Connection, customer_ids: Sequence[CustomerId], man
     """InputError for ids that no customer has: a life would begin for nobody."""
     rows = await connection.fetch(
         """
-        SELECT customer_id, customer.customer_id IS NOT NULL AS known, decision.customer_id IS NOT NULL AS asked
+        SELECT named.customer_id, customer.customer_id IS NOT NULL AS known,
+               EXISTS (SELECT FROM entry_decision AS decision WHERE decision.customer_id = named.customer_id
+                         AND decision.journey = $2 AND decision.cause = $3) AS asked
         FROM unnest($1::text[]) WITH ORDINALITY AS named (customer_id, place)
-        LEFT JOIN customer USING (customer_id)
-        LEFT JOIN entry_decision AS decision USING (customer_id)
-        WHERE decision.customer_id IS NULL OR (decision.journey = $2 AND decision.cause = $3)
+        LEFT JOIN customer ON customer.customer_id = named.customer_id
+        ORDER BY place
         """,
         list(dict.fromkeys(customer_ids)),
         many.journey.name,
@@ -168,7 +169,8 @@ async def _fresh(connection: Connection, customer_ids: Sequence[CustomerId], man
     unknown = [row["customer_id"] for row in rows if not row["known"]]
     if unknown:
         raise InputError(
-            f"{len(unknown)} customers are not known, the first is {unknown[0]!r}: load them with `starter.py customers`"
+            f"{len(unknown)} customers are not known, the first is {unknown[0]!r}: load them first, with"
+            " `starter.py customers`"
         )
     return [CustomerId(row["customer_id"]) for row in rows if not row["asked"]]
 
