@@ -39,7 +39,7 @@ def _head(state: CustomerState) -> Iterator[str]:
     yield f"- **{label('tier', language)}**: {label('registered', language)}"
     yield f"- **{label('points', language)}**: {state.points:,}"
     yield f"- **{label('next action', language)}**: {_next_action(state)}"
-    for note in state.attention:
+    for note in attention(state):
         yield f"- ⚠ **{label('attention', language)}**: {note}"
     if state.clock.simulated:
         yield f"- **{label('clock', language)}**: {label('simulated', language)}"
@@ -65,7 +65,9 @@ def _what(what: What, run: Run | None, language: Language) -> str:
 def _run(run: Run, language: Language) -> Iterator[str]:
     since = f"{label('since', language)} {_time(run.entered_at)} UTC"
     times = "" if run.entry == 1 else f" · {label('entry', language)} {run.entry}"
-    yield f"#### {run.journey} v{run.version}{times} · {since}"
+    key = f" · {run.key}" if run.key else ""
+    control = f" · {label('control', language)}" if run.control else ""
+    yield f"#### {run.journey} v{run.version}{key}{times} · {since}{control}"
     yield ""
     yield from _table("", label("step", language), label("state", language))
     done = dict(run.path)
@@ -79,7 +81,18 @@ def _run(run: Run, language: Language) -> Iterator[str]:
             yield _row("·", step.id, "")
 
 
+def attention(state: CustomerState) -> list[str]:
+    """What a person should look at: what was noted, runs that are paused, and steps that failed for good."""
+    paused = [f"paused: {run.journey}" for run in state.runs if run.paused_at is not None]
+    failed = [
+        f"failed: {run.journey}: {step}" for run in state.runs for step, done in run.path if done.startswith("failed")
+    ]
+    return [*state.attention, *paused, *failed]
+
+
 def _present(run: Run, language: Language) -> str:
+    if run.paused_at is not None:
+        return f"{label('paused since', language)} {_time(run.paused_at)} UTC"
     match run.phase:
         case Phase.WAITING if run.deadline:
             return f"{label('waiting until', language)} {_time(run.deadline)} UTC"

@@ -24,6 +24,8 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "entry": ("第几次进入:", "entry"),
     "waiting until": ("等待至", "waiting until"),
     "working": ("处理中", "in progress"),
+    "paused since": ("已暂停，自", "paused since"),
+    "control": ("对照组：不发送", "control group: nothing is sent"),
     "held until": ("暂缓至", "held until"),
     "touches": ("最近触达", "Last touches"),
     "touch": ("触达", "Touch"),
@@ -48,6 +50,10 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "expired": ("到期结束", "expired"),
     "otherwise": ("未发生", "did not happen"),
     "exit": ("提前退出", "left early"),
+    "displaced": ("被更重要的旅程取代", "made way for another journey"),
+    "time_past": ("时间已过", "its time was past"),
+    "ended_by_command": ("由工作人员结束", "ended by our staff"),
+    "skipped": ("已跳过", "skipped"),
 }
 
 REASONS: Mapping[str, tuple[str, str]] = {
@@ -73,6 +79,18 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "busy": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
     "gateway_failed": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
     "unreadable_answer": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
+    "holdout": (
+        "为评估服务效果，部分客户暂不接收此类消息。",
+        "To learn what helps, some customers do not get such messages.",
+    ),
+    "paused": ("旅程已暂停。", "The journey has been paused by us."),
+    "suitability_unknown": (
+        "产品适当性尚未确认，因此未发送。",
+        "It is not established that the product suits you, so it was not sent.",
+    ),
+    "displaced": ("旅程已结束，因此未发送。", "The journey had ended, so it was not sent."),
+    "ended_by_command": ("旅程已结束，因此未发送。", "The journey had ended, so it was not sent."),
+    "time_past": ("旅程已结束，因此未发送。", "The journey had ended, so it was not sent."),
     "template_error": ("消息内容有误，因此未发送。", "The text was faulty, so it was not sent."),
 }
 
