@@ -17,8 +17,9 @@ from journeys.events import EVENTS, opted_out_of_marketing
 from journeys.lifecycle import LIFECYCLE_POLICY, LifecyclePolicy
 from journeys.names import Channel, ContentHash, CustomerId, EventId, JourneyName, MessageClass, StepId
 from journeys.words import WaitFor, WaitUntil
-from rules import life
+from rules import commands, life
 from rules.clock import LAST
+from rules.commands import Command
 from rules.conditions import CustomerFacts, Data, PastEvent, first_that_holds, fits
 from rules.definitions import Catalogue, conditions_of, definition
 from rules.effects import CheckConversion, Effects, EntryOffered, RecordedEvent, ResolveTime, SendMessage, StageChanged
@@ -37,6 +38,15 @@ class PaperEvent(NamedTuple):
     held_until: datetime | None = None
     data: Data = MappingProxyType({})
 
+
+class PaperCommand(NamedTuple):
+    """A command of a person at a time."""
+
+    at: datetime
+    command: Command
+
+
+Happening = PaperEvent | PaperCommand
 
 _Situation = tuple[ContentHash, StepId, int, str, tuple[str, ...], bool]
 """A step of a definition, the channel in turn, what overtook the touch, what the customer opted out of, and whether
@@ -69,7 +79,7 @@ class PaperWorld:
     def live(
         self,
         customer_id: CustomerId,
-        events: Iterable[PaperEvent],
+        events: Iterable[Happening],
         until: datetime,
         record: Record,
         books: Sequence[PaperEvent] = (),
@@ -123,12 +133,18 @@ class _PaperLife:
         effects.offers.append(offer)
         self._perform(effects)
 
-    def live(self, events: Iterable[PaperEvent], until: datetime) -> None:
+    def live(self, events: Iterable[Happening], until: datetime) -> None:
         for event in events:
             if event.at > until:
                 break
             self._let_time_pass(event.at)
-            self._take_event(self._recorded(event))
+            match event:
+                case PaperEvent():
+                    self._take_event(self._recorded(event))
+                case PaperCommand():
+                    self._obey(event.command, event.at)
+                case _:
+                    assert_never(event)
         self._let_time_pass(until + timedelta.resolution)
         for run in self.state.runs:
             self.record.runs.append(RunRow(self.customer_id, run.journey, run.entry, run.entered_at, None, ""))
@@ -154,6 +170,10 @@ class _PaperLife:
     def _take_event(self, event: RecordedEvent) -> None:
         self._note(event)
         self._perform(life.take_event(self.state, event, event.at))
+
+    def _obey(self, command: Command, at: datetime) -> None:
+        """An entry by command is decided like any other."""
+        self._perform(commands.obey(self.state, command, at))
 
     def _note(self, event: RecordedEvent) -> None:
         """What the books would do when the event is recorded: conversions, and an opt-out at once."""

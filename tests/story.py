@@ -25,10 +25,11 @@ from journeys.published import with_templates
 from journeys.templates import templates
 from journeys.words import Journey, Split, StageEntered, Trigger, all_steps
 from rules.bucketing import arm_of
+from rules.commands import Command, Verb
 from rules.conditions import CustomerFacts
 from rules.definitions import Catalogue
 from rules.effects import StageChanged
-from rules.paper import PaperEvent, PaperWorld
+from rules.paper import Happening, PaperCommand, PaperEvent, PaperWorld
 from rules.record import Record
 
 START = datetime(2026, 3, 2, 10, tzinfo=ZoneInfo("Asia/Shanghai")).astimezone(UTC)
@@ -44,7 +45,7 @@ class Story:
     journey: Journey
     trigger: Trigger
     world: PaperWorld
-    events: Sequence[PaperEvent] = ()
+    events: Sequence[Happening] = ()
     books: Sequence[PaperEvent] = ()
     customer_id: str = "story"
 
@@ -55,6 +56,11 @@ class Story:
     def in_the_books(self, event: EventType, *, on_day: float, **data: object) -> Story:
         """The customer does something that no backend tells, but the broker's own books know."""
         return replace(self, books=(*self.books, PaperEvent(START + on_day * DAY, event, data=data)))
+
+    def told_to(self, verb: Verb, *, on_day: float) -> Story:
+        """A person gives a command for the customer's run."""
+        command = Command(f"{verb}-{on_day}", verb, self.journey.name, "staff", "a story")
+        return replace(self, events=(*self.events, PaperCommand(START + on_day * DAY, command)))
 
     def of(
         self, *, tags: Sequence[str] = (), risk_class: RiskClass | None = None, zone: str | None = None, id: str = ""
