@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from activities.database import PoolConnection
-from journeys.names import CustomerId
+import asyncpg
+from pydantic import TypeAdapter
 
-# The first goal event in each run's window converts it, once. Of the runs that one event converts, the one with
-# the latest touch sent before it, within the attribution time, gets the credit; ties by name.
-_CONVERT = """
-INSERT INTO conversion (customer_id, journey, entry, event_id, occurred_at, step, credited)
-SELECT customer_id, journey, entry, event_id, occurred_at, step,
-       coalesce(planned_at >= occurred_at - $4::interval, false) AND credit_rank = 1
-         AND NOT EXISTS (SELECT FROM conversion AS other WHERE other.credited
-                           AND other.customer_id = hit.customer_id AND other.event_id = hit.event_id)
-FROM (
-    SELECT first.*, touch.step, touch.planned_at,
-           row_number() OVER (PARTITION BY first.event_id
-                              ORDER BY touch.planned_at DESC NULLS LAST, first.journey) AS credit_rank
-    FROM (
-        SELECT DISTINCT ON (run.journey, run.entry)
-               run.customer_id, run.journey, run.entry, event.event_id, event.occurred_at
-        FROM customer_event AS event
-        JOIN journey_run AS run ON run.customer_id = event.customer_id AND run.goal_event = event.name
-             AND event.occurred_at BETWEEN run.entered_at AND run.goal_until
-        WHERE event.customer_id = $1 AND event.sequence > $2 AND event.occurred_at >= $3
-          AND NOT EXISTS (SELECT FROM conversion AS done WHERE done.customer_id = run.customer_id
-                            AND done.journey = run.journey AND done.entry = run.entry)
-        ORDER BY run.journey, run.entry, event.occurred_at, event.sequence
-    ) AS first
-    LEFT JOIN LATERAL (
-        SELECT step, planned_at FROM touch
-        WHERE touch.customer_id = first.customer_id AND touch.journey = first.journey
-          AND touch.entry = first.entry AND touch.outcome = 'sent' AND touch.planned_at <= first.occurred_at
-        ORDER BY planned_at DESC LIMIT 1
-    ) AS touch ON true
-) AS hit
-ON CONFLICT (customer_id, journey, entry) DO NOTHING
-"""
+from activities.database import PoolConnection
+from journeys.conditions import Condition
+from journeys.events import EVENTS
+from journeys.names import CustomerId
+from rules.conditions import fits
+
+_WHERE: TypeAdapter[Condition | None] = TypeAdapter(Condition | None)
+
+
+def where_of(stored: object) -> Condition | None:
+    """What a stored goal asks of the event's data."""
+    return _WHERE.validate_python(stored)
 
 
 async def convert(
@@ -49,5 +30,94 @@ async def convert(
     since: datetime,
     attribution: timedelta,
 ) -> None:
-    """Record the conversions by events beyond a sequence number that happened at or after `since`."""
-    await connection.execute(_CONVERT, customer_id, after_sequence, since, attribution)
+    """Record the conversions by events beyond a sequence number that happened at or after `since`; once for each run."""
+    hits = await _hits(connection, customer_id, after_sequence, since)
+    if hits:
+        await _insert(connection, customer_id, hits, attribution)
+        await reverse(connection, customer_id)
+
+
+async def reverse(connection: PoolConnection, customer_id: CustomerId) -> None:
+    """Take away the conversions by events that another event undid, as a deposit that was sent back."""
+    for event in EVENTS.values():
+        if event.reverses is not None:
+            await connection.execute(
+                """
+                INSERT INTO conversion_reversal (customer_id, journey, entry, event_id, occurred_at)
+                SELECT conversion.customer_id, journey, entry, undone.event_id, undone.occurred_at
+                FROM customer_event AS undone
+                JOIN conversion ON conversion.customer_id = undone.customer_id
+                     AND conversion.event_id = undone.data ->> $3
+                WHERE undone.customer_id = $1 AND undone.name = $2
+                ON CONFLICT DO NOTHING
+                """,
+                customer_id,
+                str(event),
+                event.reverses,
+            )
+
+
+async def _hits(
+    connection: PoolConnection, customer_id: CustomerId, after_sequence: int, since: datetime
+) -> Sequence[asyncpg.Record]:
+    """For each run without a conversion the first event that is its goal, in its window."""
+    rows = await connection.fetch(
+        """
+        SELECT run.journey, run.entry, run.goal_where, event.event_id, event.occurred_at, event.data
+        FROM customer_event AS event
+        JOIN journey_run AS run ON run.customer_id = event.customer_id AND run.goal_event = event.name
+             AND event.occurred_at BETWEEN run.entered_at AND run.goal_until
+        WHERE event.customer_id = $1 AND event.sequence > $2 AND event.occurred_at >= $3
+          AND NOT EXISTS (SELECT FROM conversion AS done WHERE done.customer_id = run.customer_id
+                            AND done.journey = run.journey AND done.entry = run.entry)
+        ORDER BY event.occurred_at, event.sequence
+        """,
+        customer_id,
+        after_sequence,
+        since,
+    )
+    first: dict[tuple[str, int], asyncpg.Record] = {}
+    for row in rows:
+        if fits(where_of(row["goal_where"]), row["data"]):
+            first.setdefault((row["journey"], row["entry"]), row)
+    return list(first.values())
+
+
+async def _insert(
+    connection: PoolConnection, customer_id: CustomerId, hits: Sequence[asyncpg.Record], attribution: timedelta
+) -> None:
+    """Of the runs that one event converts, the one with the latest touch sent before it, within the attribution time,
+    gets the credit; ties by priority, then by name. A control run has no such touch.
+    """
+    await connection.execute(
+        """
+        INSERT INTO conversion (customer_id, journey, entry, event_id, occurred_at, step, credited)
+        SELECT $1, journey, entry, event_id, occurred_at, step,
+               coalesce(planned_at >= occurred_at - $6::interval, false) AND credit_rank = 1
+                 AND NOT EXISTS (SELECT FROM conversion AS other WHERE other.credited
+                                   AND other.customer_id = $1 AND other.event_id = hit.event_id)
+        FROM (
+            SELECT first.*, touch.step, touch.planned_at,
+                   row_number() OVER (
+                       PARTITION BY first.event_id
+                       ORDER BY touch.planned_at DESC NULLS LAST, run.priority DESC, first.journey
+                   ) AS credit_rank
+            FROM unnest($2::text[], $3::int[], $4::text[], $5::timestamptz[])
+                 AS first (journey, entry, event_id, occurred_at)
+            JOIN journey_run AS run ON run.customer_id = $1 AND run.journey = first.journey AND run.entry = first.entry
+            LEFT JOIN LATERAL (
+                SELECT step, planned_at FROM touch
+                WHERE touch.customer_id = $1 AND touch.journey = first.journey
+                  AND touch.entry = first.entry AND touch.outcome = 'sent' AND touch.planned_at <= first.occurred_at
+                ORDER BY planned_at DESC LIMIT 1
+            ) AS touch ON true
+        ) AS hit
+        ON CONFLICT (customer_id, journey, entry) DO NOTHING
+        """,
+        customer_id,
+        [row["journey"] for row in hits],
+        [row["entry"] for row in hits],
+        [row["event_id"] for row in hits],
+        [row["occurred_at"] for row in hits],
+        attribution,
+    )

@@ -80,7 +80,7 @@ async def change_runs(connection: PoolConnection, customer_id: CustomerId, chang
             """
             UPDATE journey_run
             SET paused_at = CASE WHEN $4 THEN $5::timestamptz END, version = $6, definition = $7, goal_event = $8,
-                goal_until = entered_at + $9::interval, exit_events = $10
+                goal_until = entered_at + $9::interval, exit_events = $10, goal_where = $11
             WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND ended_at IS NULL
             """,
             customer_id,
@@ -93,6 +93,7 @@ async def change_runs(connection: PoolConnection, customer_id: CustomerId, chang
             plan.goal,
             plan.goal_within if plan.goal else None,
             sorted(plan.exits_on),
+            plan.goal_where,
         )
 
 

@@ -7,6 +7,8 @@
 ALTER TABLE journey_run
     ADD COLUMN key text NOT NULL DEFAULT '',
     ADD COLUMN control boolean NOT NULL DEFAULT false,
+    ADD COLUMN priority integer NOT NULL DEFAULT 50,
+    ADD COLUMN goal_where jsonb,
     ADD COLUMN paused_at timestamptz;
 DROP INDEX journey_run_open;
 CREATE UNIQUE INDEX journey_run_open ON journey_run (customer_id, journey, key) WHERE ended_at IS NULL;

@@ -251,7 +251,7 @@ class TestLateNews:
         assert told.touches() == ["day 3 welcome", "day 4 next"]
 
     def test_an_event_from_after_the_deadline_is_no_answer_to_it(self, told: Story) -> None:
-        """It came within the time that news may take, but it happened too late; the reminder is pointless all the same."""
+        """It happened too late for `then`, though the news came in time; the reminder is pointless all the same."""
         withheld = "day 3 welcome (withheld: overtaken: deposit_made)"
         assert told.when(deposit_made, on_day=3.5).touches() == [withheld, "day 4 next"]
         assert told.when(deposit_made, on_day=3).touches()[0] == "day 3 thanks"
