@@ -30,7 +30,7 @@ async def convert(
     since: datetime,
     attribution: timedelta,
 ) -> None:
-    """Record the conversions by events beyond a sequence number that happened at or after `since`; once for each run."""
+    """Record the conversions by events beyond a sequence number, at or after `since`; once for each run."""
     hits = await _hits(connection, customer_id, after_sequence, since)
     if hits:
         await _insert(connection, customer_id, hits, attribution)

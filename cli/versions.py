@@ -8,7 +8,7 @@ from functools import partial
 
 import click
 
-from activities.runs import Stand, running
+from activities.positions import Stand, running
 from cli.actor import actor_option, reason_option
 from cli.commands import known_journey
 from cli.database import open_database
