@@ -9,13 +9,17 @@ from journeys.lifecycle import LifecyclePolicy
 from journeys.names import Channel, CustomerId, Language
 from rules.clock import Clock
 from rules.effects import (
+    ArmAssigned,
     CheckConversion,
+    CommandObeyed,
     EntryOffered,
     PointsAwarded,
     RecordedEvent,
+    RunChanged,
     RunEnded,
     SendMessage,
     StageChanged,
+    TagChanged,
 )
 from rules.entry import EntryDecided
 from rules.gates import Answer
@@ -90,6 +94,10 @@ class RecordOutcomesRequest:
     offers: list[EntryOffered] = field(default_factory=list)
     ended: list[RunEnded] = field(default_factory=list)
     awards: list[PointsAwarded] = field(default_factory=list)
+    tags: list[TagChanged] = field(default_factory=list)
+    arms: list[ArmAssigned] = field(default_factory=list)
+    changes: list[RunChanged] = field(default_factory=list)
+    obeyed: list[CommandObeyed] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

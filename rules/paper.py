@@ -117,6 +117,7 @@ class _PaperLife:
     sequence: int = 0
     opted_out: tuple[str, ...] = ()
     windows: list[_Window] = field(default_factory=list)
+    in_flight: list[SendMessage] = field(default_factory=list)
     tags: tuple[str, ...] = ()
     past: list[PastEvent] = field(default_factory=list)
     """What a condition may look back at."""
@@ -186,26 +187,31 @@ class _PaperLife:
                 self.record.conversions.append(ConversionRow(self.customer_id, window.journey, window.entry, event.at))
 
     def _perform(self, effects: Effects) -> None:
-        """Do what the rules ask for, and what follows from the answers."""
+        """Do what the rules ask for, and then, one after the other, what follows from the touches."""
+        self._do(effects)
+        while self.in_flight:
+            self._do(life.take_answer(self.state, self._gate(self.in_flight.pop(0))))
+
+    def _do(self, effects: Effects) -> None:
+        """Everything but the touches, in the order of the durable world: they are answered after all else."""
         if effects.stage_changes or effects.awards or effects.ended:
             self._write(effects)
         for change in effects.tags:
             others = tuple(tag for tag in self.tags if tag != change.tag)
             self.tags = (*others, change.tag) if change.present else others
+        for check in effects.checks:
+            self._check(check)
         for asked in effects.conditions:
             conditions = conditions_of(definition(asked.definition).plan.steps[asked.step].step)
             holds = first_that_holds(conditions, self._facts(asked.at, asked.entered_at))
-            self._perform(life.take_conditions(self.state, asked, holds))
+            self._do(life.take_conditions(self.state, asked, holds))
         for time in effects.times:
-            self._perform(life.take_time(self.state, time, self._local_time(time)))
-        for send in effects.sends:
-            self._perform(life.take_answer(self.state, self._gate(send)))
-        for check in effects.checks:
-            self._check(check)
+            self._do(life.take_time(self.state, time, self._local_time(time)))
         for offer in effects.offers:
             for one in candidates(self.world.catalogue, offer):
                 facts = None if one.journey.entry is None else self._facts(offer.at)
                 self._enter(decide(one, offer, self.state, facts, self.world.entries))
+        self.in_flight += effects.sends
 
     def _facts(self, now: datetime, entered_at: datetime | None = None) -> CustomerFacts:
         """What is known of the customer, as a condition asks it."""
@@ -249,22 +255,23 @@ class _PaperLife:
             closes = decided.at + plan.goal_within
             window = _Window(decided.journey, decided.entry, plan.goal, plan.goal_where, decided.at, closes)
             self.windows.append(window)
-        self._perform(life.take_entry(self.state, decided))
+        self._do(life.take_entry(self.state, decided))
 
     def _check(self, check: CheckConversion) -> None:
         found = next((row for row in self.books if _answers(row, check)), None)
         if found is None:
-            self._perform(life.take_check(self.state, check, None, check.due))
+            self._do(life.take_check(self.state, check, None, check.due))
             return
         self.books.remove(found)
         event = self._recorded(found)
         self._note(event)
-        self._perform(life.take_check(self.state, check, event, check.due))
+        self._do(life.take_check(self.state, check, event, check.due))
 
     def _gate(self, send: SendMessage) -> TouchSettled | HeldUntil:
         """The channels are tried in turn at once: nothing can happen between two of them."""
         run = self.state.run(send.journey, send.entry)
-        assert run is not None
+        if run is None:
+            return self._settled(send, "withheld", self._how_it_ended(send))
         overtaken_by = self._overtaken_by(send, run)
         judgement = self._judged(send, run.channel, overtaken_by)
         while judgement.decision == "next_channel":
@@ -272,9 +279,9 @@ class _PaperLife:
             judgement = self._judged(send, run.channel, overtaken_by)
         match judgement.decision:
             case "send":
-                return self._settled(send, "sent", judgement)
+                return self._settled(send, "sent", judgement.reason)
             case "withhold":
-                return self._settled(send, "withheld", judgement)
+                return self._settled(send, "withheld", judgement.reason)
             case "hold":
                 assert judgement.hold_until is not None
                 return HeldUntil(send.journey, send.entry, send.step, judgement.hold_until, judgement.reason)
@@ -312,11 +319,16 @@ class _PaperLife:
         self.world.judgements[situation] = judgement
         return judgement
 
-    def _settled(self, send: SendMessage, outcome: Literal["sent", "withheld"], judgement: Judgement) -> TouchSettled:
+    def _how_it_ended(self, send: SendMessage) -> str:
+        """The outcome of a run that another one displaced at the instant of its touch."""
+        ended = (note for note in reversed(self.state.ended) if note.journey == send.journey)
+        return next(note.outcome for note in ended if note.entry == send.entry)
+
+    def _settled(self, send: SendMessage, outcome: Literal["sent", "withheld"], reason: str) -> TouchSettled:
         self.record.touches.append(
-            TouchRow(self.customer_id, send.journey, send.entry, send.step, send.due, outcome, judgement.reason)
+            TouchRow(self.customer_id, send.journey, send.entry, send.step, send.due, outcome, reason)
         )
-        return TouchSettled(send.journey, send.entry, send.step, send.due, outcome, judgement.reason)
+        return TouchSettled(send.journey, send.entry, send.step, send.due, outcome, reason)
 
 
 def _answers(row: PaperEvent, check: CheckConversion) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
+from rules import card
 from rules.state import CustomerState
 
 CUSTOMER_ID = SearchAttributeKey.for_keyword("CustomerId")
@@ -32,9 +33,9 @@ class Attributes:
             (LIFECYCLE_STAGE, str(state.lifecycle.stage) if state.lifecycle.stage else None),
             (MEMBER_TIER, "registered"),
             (NEXT_ACTION_AT, next_action_at),
-            (JOURNEYS, [run.journey for run in state.runs]),
-            (JOURNEY_STEPS, [f"{run.journey}:{run.step}" for run in state.runs]),
-            (ATTENTION, state.attention),
+            (JOURNEYS, list(dict.fromkeys(run.journey for run in state.runs))),
+            (JOURNEY_STEPS, list(dict.fromkeys(f"{run.journey}:{run.step}" for run in state.runs))),
+            (ATTENTION, card.attention(state)),
         ]
         changed = [(key, value) for key, value in wanted if self._shown.get(key.name) != value]
         if changed:

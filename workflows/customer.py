@@ -20,19 +20,24 @@ from activities.contracts import (
     CheckConversionRequest,
     CustomerView,
     Delivery,
+    EvaluateConditionsRequest,
     RecordedBatch,
     RecordEventsRequest,
+    ResolveTimeRequest,
     customer_of,
 )
 from activities.start import LifeInput, clock_from
 from journeys.names import CustomerId
-from rules import card, life
+from rules import card, commands, life
 from rules.clock import Clock
-from rules.effects import CheckConversion, Effects, RecordedEvent
+from rules.commands import Command, Verb
+from rules.effects import AskConditions, CheckConversion, Effects, RecordedEvent, ResolveTime
+from rules.entry import EntryDecided
 from rules.life import Deadline, What
-from rules.state import CustomerState
+from rules.state import CustomerState, Obeyed
 from workflows import steps
 from workflows.attributes import Attributes
+from workflows.commands import Commands, command_from_update
 from workflows.inbox import delivery_from, life_input_from
 from workflows.outcomes import Outcomes
 from workflows.sends import LONGEST_IN_FLIGHT, Sends
@@ -69,6 +74,7 @@ class CustomerLifecycle:
         self._newest_rules = self._state.rules_version
         self._deliveries: list[Delivery] = []
         self._pending: list[RecordedEvent] = []
+        self._commands = Commands()
         self._outcomes = Outcomes()
         self._sends = Sends()
         self._timer = LazyTimer()
@@ -95,6 +101,18 @@ class CustomerLifecycle:
         self._busy = True
         self._deliveries.append(delivery_from(name, arguments))
 
+    @workflow.update(dynamic=True, description="A command of a person: see docs/contract.md")
+    async def obey(self, name: str, arguments: Sequence[RawValue]) -> Obeyed:
+        """Put a command behind the inbox; answers what the loop did, or why not."""
+        command = command_from_update(name, arguments)
+        self._busy = True
+        return await self._commands.wait_for_turn(command)
+
+    @obey.validator
+    def check_shape(self, name: str, arguments: Sequence[RawValue]) -> None:
+        """Refuse what is no command. Whether it can be obeyed is for the loop to say."""
+        command_from_update(name, arguments)
+
     @workflow.query(description="The customer's state, as plain data")
     def view(self) -> CustomerView:
         """What the workflow knows, and whether it is still at work on what has come in."""
@@ -107,6 +125,9 @@ class CustomerLifecycle:
             if self._refused:
                 return
             caught = await self._catch_up()
+            if caught is not _Caught.HELD_BACK and self._commands.waiting:
+                await self._obey(self._commands.waiting[0])
+                continue
             if caught is _Caught.OVER:
                 await self._outcomes.record(self._state, always=True)
                 if not self._deliveries:
@@ -178,8 +199,6 @@ class CustomerLifecycle:
     def _next(self) -> tuple[RecordedEvent | None, Deadline | None]:
         """The next happening, one of the two: the first event in line, or a deadline that comes before it."""
         event = self._pending[0] if self._pending else None
-        if self._state.lifecycle.stage is None:
-            return event, None
         deadline = life.next_deadline(self._state)
         if deadline is None or deadline.what is What.FORGET:
             return event, None
@@ -210,14 +229,53 @@ class CustomerLifecycle:
         self._outcomes.add(effects)
         for check in effects.checks:
             await self._check(check)
+        for asked in effects.conditions:
+            await self._ask_conditions(asked)
+        for time in effects.times:
+            await self._resolve_time(time)
         if effects.offers:
-            for decided in await self._outcomes.record(self._state):
-                first = life.take_entry(self._state, decided)
-                first.awards.clear()  # written with the entry, as are ends
-                first.ended.clear()
-                await self._do(first)
+            await self._enter(await self._outcomes.record(self._state))
         for send in effects.sends:
             self._sends.start(self._state, send)
+
+    async def _enter(self, decisions: Sequence[EntryDecided]) -> None:
+        for decided in decisions:
+            first = life.take_entry(self._state, decided)
+            first.awards.clear()  # written with the entry, as are ends, tags and arms
+            first.ended.clear()
+            first.tags.clear()
+            first.arms.clear()
+            await self._do(first)
+
+    async def _obey(self, command: Command) -> None:
+        """Do a command, in its turn; its answer goes out when it stands in the audit."""
+        state, now = self._state, self._state.clock.business(workflow.now())
+        answer = commands.known(state, command)
+        if answer is None:
+            effects = commands.obey(state, command, now)
+            if command.verb is Verb.ENTER:
+                self._outcomes.add(effects)
+                decisions = await self._outcomes.record(state)
+                await self._enter(decisions)
+                effects = commands.entered(state, command, decisions[0] if decisions else None, now)
+            await self._do(effects)
+            await self._outcomes.record(state)
+            answer = commands.known(state, command)
+        assert answer is not None
+        self._commands.answer(answer)
+
+    async def _ask_conditions(self, asked: AskConditions) -> None:
+        """A tag that was set a step before may not be in the books yet."""
+        state = self._state
+        request = EvaluateConditionsRequest(
+            state.customer_id, asked, state.lifecycle.stage, state.points, state.folded, self._outcomes.tags
+        )
+        answer = await steps.evaluate_conditions(request)
+        await self._do(life.take_conditions(state, asked, answer.holds))
+
+    async def _resolve_time(self, asked: ResolveTime) -> None:
+        answer = await steps.resolve_time(ResolveTimeRequest(self._state.customer_id, asked))
+        await self._do(life.take_time(self._state, asked, answer.at))
 
     async def _check(self, check: CheckConversion) -> None:
         state = self._state
@@ -242,7 +300,7 @@ class CustomerLifecycle:
             self._attributes.show(self._state, self._timer.fires_at)
         workflow.set_current_details(card.render(self._state))
         self._noticed = False
-        self._busy = bool(self._pending or flying or self._deliveries)
+        self._busy = bool(self._pending or flying or self._deliveries or self._commands.waiting)
 
     def _show_last(self) -> None:
         """Leave a life that is over in the list under its last stage; whoever never was a customer is not listed."""
@@ -261,7 +319,7 @@ class CustomerLifecycle:
         """Sleep until something comes: a signal, the timer, an answer, or the end of patience."""
 
         def awake() -> bool:
-            return bool(self._deliveries) or self._noticed or self._sends.any_answered
+            return bool(self._deliveries or self._commands.waiting) or self._noticed or self._sends.any_answered
 
         match caught:
             case _Caught.UP | _Caught.OVER:
@@ -280,7 +338,7 @@ class CustomerLifecycle:
             return
 
     def _should_continue_as_new(self) -> bool:
-        if self._deliveries or self._pending or self._sends.in_flight:
+        if self._deliveries or self._pending or self._sends.in_flight or self._commands.waiting:
             return False
         return (
             self._happenings >= self._continue_after

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from activities.contracts import RecordOutcomesRequest
-from rules.effects import Effects
+from rules.effects import Effects, TagChanged
 from rules.entry import EntryDecided
 from rules.state import CustomerState
 from workflows import steps
@@ -22,11 +22,30 @@ class Outcomes:
         waiting.offers += effects.offers
         waiting.ended += effects.ended
         waiting.awards += effects.awards
+        waiting.tags += effects.tags
+        waiting.arms += effects.arms
+        waiting.changes += effects.changes
+        waiting.obeyed += effects.obeyed
+
+    @property
+    def tags(self) -> tuple[TagChanged, ...]:
+        """The changes of tags that are not in the books yet."""
+        return tuple(self._waiting.tags)
 
     async def record(self, state: CustomerState, *, always: bool = False) -> list[EntryDecided]:
         """Record what waits, if anything does; answers the decisions on the offers among it."""
         if not (self._waiting.has_rows or always):
             return []
         rows, self._waiting = self._waiting, Effects()
-        request = RecordOutcomesRequest(state, rows.stage_changes, rows.offers, rows.ended, rows.awards)
+        request = RecordOutcomesRequest(
+            state,
+            rows.stage_changes,
+            rows.offers,
+            rows.ended,
+            rows.awards,
+            rows.tags,
+            rows.arms,
+            rows.changes,
+            rows.obeyed,
+        )
         return (await steps.record_outcomes(request)).decisions

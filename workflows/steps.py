@@ -9,11 +9,15 @@ from temporalio.common import RetryPolicy
 
 from activities.contracts import (
     CheckConversionRequest,
+    ConditionsEvaluated,
     ConversionChecked,
+    EvaluateConditionsRequest,
     OutcomesRecorded,
     RecordedBatch,
     RecordEventsRequest,
     RecordOutcomesRequest,
+    ResolveTimeRequest,
+    TimeResolved,
 )
 
 _START_TO_CLOSE = timedelta(seconds=5)
@@ -65,6 +69,34 @@ async def check_conversion(request: CheckConversionRequest) -> ConversionChecked
         summary=f"{request.check.journey}: {request.check.event} by now?",
     )
     return checked
+
+
+async def evaluate_conditions(request: EvaluateConditionsRequest) -> ConditionsEvaluated:
+    """Ask which of a step's conditions holds; the answer is recorded."""
+    evaluated: ConditionsEvaluated = await workflow.execute_local_activity(
+        "evaluate_conditions",
+        request,
+        result_type=ConditionsEvaluated,
+        start_to_close_timeout=_START_TO_CLOSE,
+        local_retry_threshold=_LOCAL_RETRY_THRESHOLD,
+        retry_policy=_RETRY,
+        summary=f"{request.asked.journey}: {request.asked.step}?",
+    )
+    return evaluated
+
+
+async def resolve_time(request: ResolveTimeRequest) -> TimeResolved:
+    """Find a time of the day where the customer lives."""
+    resolved: TimeResolved = await workflow.execute_local_activity(
+        "resolve_time",
+        request,
+        result_type=TimeResolved,
+        start_to_close_timeout=_START_TO_CLOSE,
+        local_retry_threshold=_LOCAL_RETRY_THRESHOLD,
+        retry_policy=_RETRY,
+        summary=f"{request.asked.journey}: when is {request.asked.step}?",
+    )
+    return resolved
 
 
 def _ends(request: RecordOutcomesRequest) -> list[str]:

@@ -1,4 +1,4 @@
-"""Whatever the journeys and whatever happens, no life breaks a rule; on paper: test_parity.py holds the other world to it."""
+"""Whatever the journeys and whatever happens, no life breaks a rule, on paper."""
 
 from __future__ import annotations
 
