@@ -10,6 +10,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from engine import plugin
+from tests.corpus_journeys import stored
 
 CORPUS = Path(__file__).parent / "histories"
 
@@ -25,6 +26,7 @@ def histories() -> list[WorkflowHistory]:
 async def main() -> int:
     """Replay all; say of each that breaks why."""
     broken = 0
+    stored()
     for history in histories():
         result = await Replayer(workflows=[], plugins=[plugin()]).replay_workflow(
             history, raise_on_replay_failure=False

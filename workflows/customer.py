@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from enum import Enum, auto
 from typing import assert_never
 
@@ -248,21 +249,27 @@ class CustomerLifecycle:
             await self._do(first)
 
     async def _obey(self, command: Command) -> None:
-        """Do a command, in its turn; its answer goes out when it stands in the audit."""
+        """Do a command, in its turn. It is answered before it stands in the audit: a database that is down keeps nobody
+        from stopping a journey.
+        """
         state, now = self._state, self._state.clock.business(workflow.now())
+        effects = Effects()
+        if commands.known(state, command) is None:
+            effects = await self._obeyed(command, now)
         answer = commands.known(state, command)
-        if answer is None:
-            effects = commands.obey(state, command, now)
-            if command.verb is Verb.ENTER:
-                self._outcomes.add(effects)
-                decisions = await self._outcomes.record(state)
-                await self._enter(decisions)
-                effects = commands.entered(state, command, decisions[0] if decisions else None, now)
-            await self._do(effects)
-            await self._outcomes.record(state)
-            answer = commands.known(state, command)
         assert answer is not None
         self._commands.answer(answer)
+        await self._do(effects)
+        await self._outcomes.record(state)
+
+    async def _obeyed(self, command: Command, now: datetime) -> Effects:
+        effects = commands.obey(self._state, command, now)
+        if command.verb is not Verb.ENTER:
+            return effects
+        self._outcomes.add(effects)
+        decisions = await self._outcomes.record(self._state)
+        await self._enter(decisions)
+        return commands.entered(self._state, command, decisions[0] if decisions else None, now)
 
     async def _ask_conditions(self, asked: AskConditions) -> None:
         """A tag that was set a step before may not be in the books yet."""

@@ -1,0 +1,238 @@
+"""Commands of people, on the real engine: put behind the inbox, answered with what happened, written into the audit."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
+from activities.channels import Unknown
+from cli.ordering import give, order
+from embedded import EmbeddedStack
+from errors import InputError
+from journeys.events import app_opened, app_registered, product_matured
+from journeys.language import days, hours, journey, send, wait
+from journeys.names import Channel
+from journeys.published import Published, with_templates
+from journeys.templates import templates
+from journeys.words import AnyStep
+from rules.commands import Verb
+from rules.definitions import define
+from rules.state import Obeyed
+from tests.live import Live, live
+
+
+def published(name: str, *steps: AnyStep, version: int = 1, **attributes: Any) -> Published:
+    """A live journey that begins with a registration."""
+    given = {"starts_on": app_registered, "ends_after": days(60), "purpose": "service", **attributes}
+    return with_templates(journey(name=name, version=version, state="live", steps=steps, **given), templates())
+
+
+SLOW = published("slow", wait(days(9)), send("welcome"))
+
+
+def ago(**duration: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**duration)
+
+
+async def told(world: Live, customer: str, verb: Verb, journey: str = "slow", id: str = "", **more: Any) -> Obeyed:
+    """Give a command as the command line does."""
+    given = {"actor": "li.na", "reason": "the customer asked", "command_id": id or f"{verb}-1", **more}
+    return await give(world.client, order(verb, customer, journey, **given), world.task_queue)
+
+
+async def registered(world: Live, name: str = "amy") -> str:
+    customer = world.customer(name)
+    await world.consent(customer)
+    await world.event(customer, "app_registered", ago(minutes=1))
+    await world.settled(customer)
+    return customer
+
+
+async def test_a_paused_run_stands_still_until_it_is_resumed(stack: EmbeddedStack, database_url: str) -> None:
+    """Both answers say what happened; the support card and the list show it; both stand in the audit."""
+    async with live(stack, database_url, [SLOW]) as world:
+        amy = await registered(world)
+        assert await told(world, amy, Verb.PAUSE) == Obeyed("pause_journey-1", True, "slow is paused at wait-9d")
+        assert (await world.view(amy)).state.runs[0].paused_at is not None
+        assert (await told(world, amy, Verb.PAUSE, id="again")).told == "slow is paused already"
+        await world.until(lambda: world.pool.fetchval("SELECT paused_at FROM journey_run"))
+        assert (await told(world, amy, Verb.RESUME)).told == "slow goes on at wait-9d"
+        await world.until(lambda: world.pool.fetchval("SELECT paused_at IS NULL FROM journey_run"))
+        await world.until(lambda: world.pool.fetchval("SELECT count(*) = 3 FROM audit"))
+        assert await world.rows("SELECT actor, command, reason, after -> 'done' FROM audit ORDER BY audit_id") == [
+            ("li.na", "pause_journey", "the customer asked", True),
+            ("li.na", "pause_journey", "the customer asked", False),
+            ("li.na", "resume_journey", "the customer asked", True),
+        ]
+
+
+async def test_a_skipped_wait_lets_the_text_go_out_now(stack: EmbeddedStack, database_url: str) -> None:
+    """Nine days in a moment."""
+    async with live(stack, database_url, [SLOW]) as world:
+        amy = await registered(world)
+        assert (await told(world, amy, Verb.SKIP)).told == "slow: the wait at wait-9d is over"
+        await world.settled(amy)
+        assert await world.touches(amy) == [("welcome", "sent", "")]
+
+
+async def test_an_ended_run_is_over_and_says_by_whom(stack: EmbeddedStack, database_url: str) -> None:
+    """The outcome in the books, and a refusal for whoever comes after."""
+    async with live(stack, database_url, [SLOW]) as world:
+        amy = await registered(world)
+        assert (await told(world, amy, Verb.END)).done
+        await world.until(lambda: world.pool.fetchval("SELECT outcome = 'ended_by_command' FROM journey_run"))
+        assert (await told(world, amy, Verb.SKIP)).told == "the customer is not in slow"
+
+
+async def test_an_entry_by_command_is_decided_and_recorded(stack: EmbeddedStack, database_url: str) -> None:
+    """A customer who is known and never did anything can enter; a second time is refused with the reason."""
+    invited = published("invited", wait(days(2)), send("welcome"), starts_on=())
+    async with live(stack, database_url, [invited]) as world:
+        amy = world.customer("amy")
+        await world.consent(amy)
+        assert (await told(world, amy, Verb.ENTER, "invited", id="e1")).told == "entered invited 1 (entry 1)"
+        assert (await told(world, amy, Verb.ENTER, "invited", id="e2")).told == "not entered: already_running"
+        assert (await told(world, amy, Verb.ENTER, "unknown", id="e3")).told == "there is no journey 'unknown' here"
+        await world.settled(amy)
+        assert await world.rows("SELECT cause, refused FROM entry_decision ORDER BY cause") == [
+            ("command:e1", ""),
+            ("command:e2", "already_running"),
+        ]
+
+
+async def test_the_same_command_twice_is_done_once_also_over_continue_as_new(
+    stack: EmbeddedStack, database_url: str
+) -> None:
+    """The server forgets an update's id with the run; the state does not."""
+    async with live(stack, database_url, [SLOW]) as world:
+        amy = world.customer("amy")
+        await world.consent(amy)
+        await world.event(amy, "app_registered", ago(minutes=1), start={"continue_after": 1})
+        await world.settled(amy)
+        first = await told(world, amy, Verb.PAUSE)
+        await world.event(amy, "checked_in", ago(seconds=5))
+        await world.settled(amy)
+        assert await told(world, amy, Verb.PAUSE) == first
+        await told(world, amy, Verb.RESUME)
+        await world.until(lambda: world.pool.fetchval("SELECT count(*) = 2 FROM audit"))
+
+
+async def test_a_command_comes_after_the_events_before_it(stack: EmbeddedStack, database_url: str) -> None:
+    """The run that it is for is begun by an event that is still in the inbox."""
+    async with live(stack, database_url, [SLOW], working=False) as world:
+        amy = world.customer("amy")
+        await world.consent(amy)
+        await world.event(amy, "app_registered", ago(minutes=1))
+        command = asyncio.create_task(told(world, amy, Verb.PAUSE))
+        async with world.working():
+            assert (await command).told == "slow is paused at wait-9d"
+
+
+async def test_a_keyed_journey_asks_which_run_is_meant(stack: EmbeddedStack, database_url: str) -> None:
+    """Two products mature: the command names one."""
+    keyed = published("slow", wait(days(9)), send("welcome"), starts_on=product_matured, key="product")
+    async with live(stack, database_url, [keyed]) as world:
+        amy = world.customer("amy")
+        for product in ("P-1", "P-2"):
+            await world.event(amy, "product_matured", ago(minutes=1), {"product": product}, id=product)
+        await world.settled(amy)
+        assert "name the key, one of P-1, P-2" in (await told(world, amy, Verb.END)).told
+        assert (await told(world, amy, Verb.END, id="2", key="P-2")).done
+        view = await world.settled(amy)
+        assert [run.key for run in view.state.runs] == ["P-1"]
+
+
+async def test_a_touch_of_a_paused_run_is_held_by_the_gate(stack: EmbeddedStack, database_url: str) -> None:
+    """The provider was away when the run was paused: when it is asked again nothing goes out, and nothing is lost."""
+    now = published("slow", send("welcome"), wait(hours(1)))
+    async with live(stack, database_url, [now], working=False) as world:
+        amy = world.customer("amy")
+        await world.consent(amy)
+        await world.pool.execute("INSERT INTO brake (mode, reason, set_by) VALUES ('hold', 'a test', 'test')")
+        await world.event(amy, "app_registered", ago(minutes=1))
+        async with world.working():
+            await world.settled(amy)
+            assert (await told(world, amy, Verb.PAUSE)).done
+            await world.pool.execute("UPDATE brake SET released_at = now()")
+            assert (await told(world, amy, Verb.SKIP)).told == "slow is paused: resume it first"
+            await told(world, amy, Verb.RESUME)
+            await told(world, amy, Verb.SKIP)
+            await world.until(lambda: world.pool.fetchval("SELECT outcome = 'sent' FROM touch"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "0 arguments"),
+        (({}, {}), "2 arguments"),
+        (("text",), "does not fit"),
+        (({"journey": "slow"},), "actor: Field required"),
+        (({"journey": "slow", "actor": " ", "reason": "r"},), "actor"),
+        (({"journey": "Slow!", "actor": "a", "reason": "r"},), "journey"),
+        (({"journey": "slow", "actor": "a", "reason": "r", "to": "0" * 64},), "`to` belongs to move_run"),
+    ],
+)
+async def test_what_is_no_command_is_refused_at_the_door(
+    arguments: tuple[Any, ...], said: str, stack: EmbeddedStack, database_url: str
+) -> None:
+    """With a sentence that says what to mend; the life goes on."""
+    async with live(stack, database_url, [SLOW]) as world:
+        amy = await registered(world)
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await world.handle(amy).execute_update("pause_journey", args=arguments)
+        assert said in str(refused.value.cause)
+        with pytest.raises(WorkflowUpdateFailedError) as unknown:
+            await world.handle(amy).execute_update("dance", {"journey": "slow"})
+        assert "there is no command 'dance'" in str(unknown.value.cause)
+        assert await world.rows("SELECT command FROM audit") == []
+
+
+async def test_a_customer_without_a_life_has_nothing_to_command(stack: EmbeddedStack, database_url: str) -> None:
+    """Said in a sentence."""
+    async with live(stack, database_url, [SLOW]) as world:
+        with pytest.raises(InputError, match="has no life under way"):
+            await told(world, world.customer("nobody"), Verb.PAUSE)
+
+
+async def test_a_run_moves_to_another_version_at_its_step(stack: EmbeddedStack, database_url: str) -> None:
+    """The wait counts from when it began, with the new length; a step that is not there is a refusal."""
+    longer = published("slow", wait(days(20), id="wait-9d"), send("first-product"), version=2)
+    other = published("slow", send("welcome"), version=3)
+    async with live(stack, database_url, [SLOW]) as world:
+        amy = await registered(world)
+        refused = await told(world, amy, Verb.MOVE, id="m3", to=define(other).hash)
+        assert refused.told == "version 3 has no step wait-9d, where the customer is"
+        before = (await world.view(amy)).state.runs[0]
+        moved = await told(world, amy, Verb.MOVE, id="m2", to=define(longer).hash)
+        assert moved.told == "slow goes on in version 2 at wait-9d"
+        (run,) = (await world.view(amy)).state.runs
+        assert before.deadline is not None
+        assert (run.version, run.deadline) == (2, before.deadline + days(11))
+        await world.until(lambda: world.pool.fetchval("SELECT version = 2 FROM journey_run"))
+
+
+async def test_moving_loses_no_touch_and_repeats_none(stack: EmbeddedStack, database_url: str) -> None:
+    """Moved while a provider does not answer: the touch is asked for again under its key, and the new way goes on."""
+    one = published("slow", send("welcome"), send("first-product"), starts_on=app_opened)
+    two = published("slow", send("welcome"), wait(hours(1)), version=2, starts_on=app_opened)
+    async with live(stack, database_url, [one]) as world:
+        amy = world.customer("amy")
+        await world.consent(amy)
+        world.channels[Channel.APP_PUSH].answers.append(Unknown("timed_out"))
+        await world.event(amy, "app_opened", ago(minutes=1))
+        await world.until(lambda: world.pool.fetchval("SELECT outcome = 'claimed' FROM touch"))
+        await world.settled(amy)
+        assert (await told(world, amy, Verb.MOVE, to=define(two).hash)).done
+        assert (await told(world, amy, Verb.SKIP)).done
+        view = await world.until(lambda: _at(world, amy, "wait-1h"))
+        assert view
+        assert await world.touches(amy) == [("welcome", "sent", "")]
+        assert {message.key for message in world.channels[Channel.APP_PUSH].got} == {f"{amy}/slow/1/welcome/1"}
+
+
+async def _at(world: Live, customer: str, step: str) -> bool:
+    return [run.step for run in (await world.view(customer)).state.runs] == [step]
