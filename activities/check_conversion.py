@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import asyncpg
 
 from activities.contracts import CheckConversionRequest, ConversionChecked
 from activities.conversions import convert
 from activities.record_events import recorded
 from activities.world import World
+from journeys.words import WaitFor
+from rules.conditions import fits
+from rules.definitions import definition
+from rules.effects import CheckConversion
+from rules.plan import Plan
 
 
 async def check_conversion(world: World, request: CheckConversionRequest) -> ConversionChecked:
@@ -30,22 +37,44 @@ async def check_conversion(world: World, request: CheckConversionRequest) -> Con
 
 async def _look_up(world: World, request: CheckConversionRequest) -> asyncpg.Record | None:
     """The first event that fits; else the first fact, which has no sequence number yet; else none."""
-    return await world.pool.fetchrow(
+    check = request.check
+    plan = definition(check.definition).plan
+    step = plan.steps[check.step].step
+    assert isinstance(step, WaitFor)
+    rows = await world.pool.fetch(
         """
-        SELECT * FROM (
+        SELECT known.* FROM (
           SELECT sequence, event_id, name, occurred_at, data FROM customer_event
-          WHERE customer_id = $1 AND name = $2 AND occurred_at <= $3 AND ($4::timestamptz IS NULL OR occurred_at >= $4)
+          WHERE customer_id = $1 AND name = ANY($2::text[])
           UNION ALL
           SELECT NULL, fact_id, name, occurred_at, data FROM customer_fact
-          WHERE customer_id = $1 AND name = $2 AND occurred_at <= $3 AND ($4::timestamptz IS NULL OR occurred_at >= $4)
+          WHERE customer_id = $1 AND name = ANY($2::text[])
         ) AS known
-        ORDER BY (sequence IS NULL), occurred_at, sequence, event_id LIMIT 1
+        JOIN unnest($2::text[], $3::timestamptz[]) AS asked (name, since) USING (name)
+        WHERE occurred_at <= $4 AND occurred_at >= coalesce(since, occurred_at)
+        ORDER BY (sequence IS NULL), occurred_at, sequence, event_id
         """,
         request.customer_id,
-        request.check.event,
-        request.check.due,
-        request.check.since,
+        *_asked(check, plan),
+        check.due,
     )
+    return next((row for row in rows if _fits(row, plan, step)), None)
+
+
+def _asked(check: CheckConversion, plan: Plan) -> tuple[list[str], list[datetime | None]]:
+    """What is waited for, and the goal: whoever has reached it needs no nudge either."""
+    events = [check.event, *check.or_events]
+    names, since = list(events), [check.since for _ in events]
+    if plan.goal is not None and plan.goal not in events:
+        names.append(plan.goal)
+        since.append(check.entered_at)
+    return names, since
+
+
+def _fits(row: asyncpg.Record, plan: Plan, step: WaitFor) -> bool:
+    if row["name"] in step.events:
+        return fits(step.where, row["data"])
+    return fits(plan.goal_where, row["data"])
 
 
 async def _take_fact(world: World, request: CheckConversionRequest, fact: asyncpg.Record) -> asyncpg.Record:

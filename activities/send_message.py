@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from activities.channels import Accepted, ChannelAdapter, Message, Refused, Unknown
 from activities.contracts import SendMessageRequest, SendMessageResult
+from activities.conversions import where_of
 from activities.rendering import render
 from activities.world import World
 from errors import DatabaseError, TemplateError
@@ -22,6 +23,7 @@ from journeys.events import account_closed
 from journeys.names import Channel, CustomerId, Language, MessageClass
 from journeys.templates import Template, Text
 from rules.clock import Clock
+from rules.conditions import fits
 from rules.effects import SendMessage
 from rules.gates import (
     Answer,
@@ -36,7 +38,7 @@ from rules.gates import (
     TryLater,
     judge,
 )
-from rules.touches import planned_touch, template_of, touch_key
+from rules.touches import planned_send, planned_touch, template_of, touch_key
 
 CLAIM_ATTEMPTS = 100
 ASK_AGAIN_AFTER = timedelta(seconds=30)
@@ -242,8 +244,8 @@ async def _claim(world: World, planned: _Planned, known: _Known, judgement: Judg
         )
         INSERT INTO touch (customer_id, journey, entry, step, occurrence, definition, template, content_hash,
                            message_class, channel, language, approval, planned_at, judged_at, outcome, reason,
-                           facts, verdicts, settled_at)
-        SELECT customer_id, $2, $3, $4, $5, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                           facts, verdicts, product, settled_at)
+        SELECT customer_id, $2, $3, $4, $5, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $21,
                CASE WHEN $16 <> 'claimed' THEN now() END
         FROM unchanged
         ON CONFLICT DO NOTHING
@@ -265,6 +267,7 @@ async def _claim(world: World, planned: _Planned, known: _Known, judgement: Judg
         _FACTS.dump_python(known.facts, mode="json"),
         _JUDGEMENT.dump_python(judgement, mode="json")["verdicts"],
         known.last_brake,
+        planned.touch.product,
     )
     return bool(written)
 
@@ -281,17 +284,17 @@ async def _read_facts(world: World, planned: _Planned) -> _Known:
             WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS record,
           (SELECT recorded_at FROM touch
             WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS recorded_at,
-          coalesce(
-            (SELECT event.name FROM customer_event AS event
-              WHERE event.customer_id = $1 AND event.name = ANY(run.exit_events || run.goal_event || $10::text)
-                AND event.occurred_at >= run.entered_at AND event.sequence <= coalesce($8, event.sequence)
-              ORDER BY event.sequence LIMIT 1),
-            CASE WHEN run.ended_at <= coalesce($6::timestamptz, 'infinity') THEN run.outcome END) AS run_over,
-          (SELECT event.name FROM customer_event AS event
-            JOIN unnest($7::text[], $9::timestamptz[]) AS awaited (name, since) ON awaited.name = event.name
+          run.goal_event, run.goal_where, run.exit_events, run.paused_at IS NOT NULL AS paused,
+          CASE WHEN run.ended_at <= coalesce($6::timestamptz, 'infinity') THEN run.outcome END AS outcome,
+          (SELECT jsonb_agg(jsonb_build_array(event.name, event.data) ORDER BY event.sequence)
+             FROM customer_event AS event
+            WHERE event.customer_id = $1 AND event.name = ANY(run.exit_events || run.goal_event || $10::text)
+              AND event.occurred_at >= run.entered_at AND event.sequence <= coalesce($8, event.sequence)) AS ending,
+          (SELECT jsonb_agg(jsonb_build_array(event.name, event.data) ORDER BY event.sequence)
+             FROM customer_event AS event
+             JOIN unnest($7::text[], $9::timestamptz[]) AS awaited (name, since) ON awaited.name = event.name
             WHERE event.customer_id = $1 AND event.occurred_at >= coalesce(awaited.since, event.occurred_at)
-              AND event.sequence <= coalesce($8, event.sequence)
-            ORDER BY event.sequence LIMIT 1) AS overtaken_by,
+              AND event.sequence <= coalesce($8, event.sequence)) AS awaited,
           ARRAY(SELECT scope FROM (SELECT DISTINCT ON (scope) scope, active FROM opt_out
                   WHERE customer_id = $1 AND ($6::timestamptz IS NULL OR at <= $6)
                   ORDER BY scope, at DESC) AS latest WHERE active) AS opted_out,
@@ -330,16 +333,36 @@ def _known(row: asyncpg.Record, planned: _Planned, not_configured: set[Channel])
         facts=Facts(
             judged_at=_time_of_judgement(planned),
             late_by=planned.late_by(),
-            run_over=row["run_over"] or "",
-            overtaken_by=row["overtaken_by"] or "",
+            run_over=_run_over(row) or "",
+            overtaken_by=_overtaken_by(row, planned) or "",
             opted_out=tuple(row["opted_out"]),
             consents=tuple((MessageClass(one), Channel(other)) for one, other in row["consents"]),
             unreachable=tuple(sorted({*map(Channel, row["unreachable"]), *not_configured})),
+            paused=row["paused"],
+            control=planned.send.control,
             brakes=tuple(map(_brake, row["brakes"] or ())),
         ),
         last_brake=row["last_brake"],
         record=record and _Decided(record[0], record[1], Channel(record[2]), Language(record[3]), row["recorded_at"]),
     )
+
+
+def _run_over(row: asyncpg.Record) -> str | None:
+    """The event that ended the run, or how else it ended."""
+    for name, data in row["ending"] or ():
+        if name in row["exit_events"] or name != row["goal_event"] or fits(where_of(row["goal_where"]), data):
+            return str(name)
+    outcome: str | None = row["outcome"]
+    return outcome
+
+
+def _overtaken_by(row: asyncpg.Record, planned: _Planned) -> str | None:
+    """The first event that makes the touch pointless: one that a wait was for whose absence led to it."""
+    waits = planned_send(planned.send.definition, planned.send.step).overtaken_by
+    for name, data in row["awaited"] or ():
+        if any(name in wait.events and fits(wait.where, data) for wait in waits):
+            return str(name)
+    return None
 
 
 def _time_of_judgement(planned: _Planned) -> datetime:

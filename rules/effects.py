@@ -165,10 +165,10 @@ class CheckConversion:
     event: str
     since: datetime | None
     due: datetime
-    or_events: tuple[str, ...] = ()
-    definition: ContentHash | None = None
+    or_events: tuple[str, ...]
+    definition: ContentHash
     """Where to look up the goal, and what the event's data must be."""
-    entered_at: datetime | None = None
+    entered_at: datetime
 
 
 @value

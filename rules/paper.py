@@ -333,7 +333,6 @@ class _PaperLife:
 
 def _answers(row: PaperEvent, check: CheckConversion) -> bool:
     """Whether a row of the books is what the check looks for: an event of the wait, or the goal."""
-    assert check.definition is not None
     plan = definition(check.definition).plan
     step = plan.steps[check.step].step
     assert isinstance(step, WaitFor)
@@ -341,5 +340,4 @@ def _answers(row: PaperEvent, check: CheckConversion) -> bool:
         return False
     if row.name in step.events and fits(step.where, row.data) and (check.since is None or row.at >= check.since):
         return True
-    in_run = check.entered_at is None or row.at >= check.entered_at
-    return row.name == plan.goal and fits(plan.goal_where, row.data) and in_run
+    return row.name == plan.goal and fits(plan.goal_where, row.data) and row.at >= check.entered_at

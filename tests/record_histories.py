@@ -227,7 +227,7 @@ LIVES: tuple[Life, ...] = (
     too_late,
 )
 
-_JOURNEYS = {
+_JOURNEYS: dict[Life, tuple[str, ...]] = {
     every_word: ("every-word",),
     held_out: ("held-out",),
     paused_and_resumed: ("waiting",),
