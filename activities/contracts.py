@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from journeys.lifecycle import LifecyclePolicy
-from journeys.names import Channel, CustomerId, Language
+from journeys.names import Channel, CustomerId, Language, Stage
 from rules.clock import Clock
 from rules.effects import (
+    AskConditions,
     CheckConversion,
     EntryOffered,
     PointsAwarded,
     RecordedEvent,
+    ResolveTime,
     RunEnded,
     SendMessage,
     StageChanged,
@@ -115,6 +117,40 @@ class ConversionChecked:
 
     found: RecordedEvent | None = None
     folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateConditionsRequest:
+    """Ask which of a step's conditions holds, on what has taken effect. Stage and points are the workflow's."""
+
+    customer_id: CustomerId
+    asked: AskConditions
+    stage: Stage | None
+    points: int
+    folded: int
+    folded_ahead: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionsEvaluated:
+    """The place of the first condition that holds, as it stands in the books; none if none does."""
+
+    holds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveTimeRequest:
+    """Ask when it is the time of the day that a step waits for, where the customer lives."""
+
+    customer_id: CustomerId
+    asked: ResolveTime
+
+
+@dataclass(frozen=True, slots=True)
+class TimeResolved:
+    """That time, in UTC; past only if the step names a day that is."""
+
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
