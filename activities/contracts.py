@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from journeys.lifecycle import LifecyclePolicy
-from journeys.names import Channel, CustomerId, Language
+from journeys.names import Channel, CustomerId, Language, Stage
 from rules.clock import Clock
 from rules.effects import (
     ArmAssigned,
+    AskConditions,
     CheckConversion,
     CommandObeyed,
     EntryOffered,
     PointsAwarded,
     RecordedEvent,
+    ResolveTime,
     RunChanged,
     RunEnded,
     SendMessage,
@@ -123,6 +125,42 @@ class ConversionChecked:
 
     found: RecordedEvent | None = None
     folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateConditionsRequest:
+    """Ask which of a step's conditions holds, on what has taken effect. Stage and points are the workflow's."""
+
+    customer_id: CustomerId
+    asked: AskConditions
+    stage: Stage | None
+    points: int
+    folded: int
+    folded_ahead: tuple[int, ...] = ()
+    tags: tuple[TagChanged, ...] = ()
+    """Changes of tags that are not in the books yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionsEvaluated:
+    """The place of the first condition that holds, as it stands in the books; none if none does."""
+
+    holds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveTimeRequest:
+    """Ask when it is the time of the day that a step waits for, where the customer lives."""
+
+    customer_id: CustomerId
+    asked: ResolveTime
+
+
+@dataclass(frozen=True, slots=True)
+class TimeResolved:
+    """That time, in UTC; past only if the step names a day that is."""
+
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

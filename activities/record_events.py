@@ -10,7 +10,7 @@ import asyncpg
 from pydantic import TypeAdapter
 
 from activities.contracts import RecordedBatch, RecordEventsRequest
-from activities.conversions import convert
+from activities.conversions import convert, reverse
 from activities.database import PoolConnection
 from activities.incoming import EARLIEST, Incoming, Rejected, conflicting, nameless, read
 from activities.rejections import reject
@@ -57,6 +57,8 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
                 since=EARLIEST,
                 attribution=world.attribution,
             )
+        if any(EVENTS[event.name].reverses for event in incoming):
+            await reverse(connection, customer_id)
         rows = await _not_folded(connection, current) if incoming or current.folded < last_sequence else []
     events = [recorded(world, row) for row in rows]
     return _answer(world, request, events, len(rejected), restored=restored)
@@ -65,6 +67,7 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
 def recorded(world: World, row: asyncpg.Record) -> RecordedEvent:
     """A stored event as the fold needs it, with the catalogue's answers."""
     event = EVENTS.get(row["name"])
+    asked = world.catalogue.fields_asked.get(row["name"], ())
     data = event.data.model_validate(row["data"]) if event else None
     return RecordedEvent(
         sequence=row["sequence"],
@@ -74,6 +77,7 @@ def recorded(world: World, row: asyncpg.Record) -> RecordedEvent:
         milestone=event is not None and event.milestone,
         starts=bool(world.catalogue.starting_on_event(row["name"])),
         held_until=data.held_until(row["occurred_at"]) if data else None,
+        data={field: row["data"][field] for field in asked if field in row["data"]},
     )
 
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
+import asyncpg
+
 from activities.contracts import OutcomesRecorded, RecordOutcomesRequest
 from activities.conversions import convert
+from activities.customer_facts import read_facts
 from activities.database import PoolConnection
 from activities.record_events import STATE
+from activities.runs import Opening, open_run_row, put_back_runs
+from activities.step_rows import assign_arms, award_points, change_runs, change_tags, write_commands
 from activities.world import World
 from journeys.names import ContentHash, CustomerId, JourneyName
-from rules.definitions import definition
-from rules.effects import EntryOffered, PointsAwarded, RunEnded, StageChanged
-from rules.entry import EntryDecided, decide
+from rules.conditions import CustomerFacts, looks_back_to
+from rules.definitions import Definition
+from rules.effects import EntryOffered, RunEnded, StageChanged
+from rules.entry import EntryDecided, candidates, decide
 from rules.life import take_entry
 from rules.state import CustomerState
 
@@ -24,9 +30,14 @@ async def record_outcomes(world: World, request: RecordOutcomesRequest) -> Outco
     customer_id = state.customer_id
     async with world.pool.acquire() as connection, connection.transaction():
         await _save(connection, state)
+        await put_back_runs(connection, state)
         await _stage_changes(connection, customer_id, request.stage_changes)
         await _ended(connection, customer_id, request.ended)
-        await _award_points(connection, customer_id, request.awards)
+        await award_points(connection, customer_id, request.awards)
+        await change_tags(connection, customer_id, request.tags)
+        await assign_arms(connection, customer_id, request.arms)
+        await change_runs(connection, customer_id, request.changes)
+        await write_commands(connection, customer_id, request.obeyed)
         decisions = [decided async for decided in _decide(connection, world, state, request.offers)]
         if entered := [decided for decided in decisions if not decided.refused]:
             await convert(
@@ -66,42 +77,93 @@ async def _ended(connection: PoolConnection, customer_id: CustomerId, ended: Seq
         )
 
 
-async def _award_points(connection: PoolConnection, customer_id: CustomerId, awards: Sequence[PointsAwarded]) -> None:
-    if awards:
-        await connection.executemany(
-            """
-            INSERT INTO points_ledger (customer_id, amount, reason, at, journey, entry, step, occurrence)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-            ON CONFLICT (customer_id, journey, entry, step, occurrence) DO NOTHING
-            """,
-            [
-                (customer_id, one.points, one.reason, one.at, one.journey, one.entry, one.step, one.occurrence)
-                for one in awards
-            ],
-        )
-
-
 async def _decide(
     connection: PoolConnection, world: World, state: CustomerState, offers: Sequence[EntryOffered]
 ) -> AsyncIterator[EntryDecided]:
-    """Decide each offer that has no decision yet; answers the decisions as they stand in the books.
+    """The decisions on each offer: those that are in the books, whoever took them, then those that are still missing.
 
     Each run is opened before the next decision: two offers of one moment must not enter a journey twice.
     """
+    taken = await _taken(connection, state.customer_id, offers)
+    known = {(one.cause, one.journey) for one in taken}
     for offer in offers:
-        too_old = world.age(state.clock, offer.at) > world.backfill_horizon
-        for one in decide(world.catalogue, offer, state, too_old=too_old):
-            decided = await _decision(connection, state.customer_id, one)
-            if not decided.refused:
-                await _enter(connection, state, decided)
+        for decided in (one for one in taken if one.cause == offer.cause):
+            await _enter(connection, state, decided)
             yield decided
+        too_old = world.age(state.clock, offer.at) > world.backfill_horizon
+        for one in candidates(world.catalogue, offer):
+            if (offer.cause, one.journey.name) not in known:
+                known.add((offer.cause, one.journey.name))
+                facts = await _facts(connection, state, one, offer)
+                decided = decide(one, offer, state, facts, world.entries, too_old=too_old)
+                await _write(connection, state.customer_id, decided)
+                await _enter(connection, state, decided)
+                yield decided
 
 
-async def _decision(connection: PoolConnection, customer_id: CustomerId, decided: EntryDecided) -> EntryDecided:
-    written = await connection.fetchval(
+async def _facts(
+    connection: PoolConnection, state: CustomerState, one: Definition, offer: EntryOffered
+) -> CustomerFacts | None:
+    """What an entry condition asks; none for a journey without one."""
+    if one.journey.entry is None:
+        return None
+    since = looks_back_to((one.journey.entry,), offer.at, None)
+    return await read_facts(
+        connection,
+        state.customer_id,
+        now=offer.at,
+        stage=state.lifecycle.stage,
+        points=state.points,
+        events=list(since),
+        since=since,
+        folded=state.folded,
+        folded_ahead=state.folded_ahead,
+    )
+
+
+async def _taken(
+    connection: PoolConnection, customer_id: CustomerId, offers: Sequence[EntryOffered]
+) -> list[EntryDecided]:
+    """The decisions on the offers that are in the books, in the order in which a catalogue decides."""
+    if not offers:
+        return []
+    rows = await connection.fetch(
         """
-        INSERT INTO entry_decision (customer_id, journey, cause, at, version, definition, entry, refused)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING true
+        SELECT journey, version, definition, cause, at, entry, refused, key, control, displaced, inputs,
+               offer_again_until
+        FROM entry_decision WHERE customer_id = $1 AND cause = ANY($2::text[])
+        ORDER BY decision_id
+        """,
+        customer_id,
+        [offer.cause for offer in offers],
+    )
+    return [_decided(row) for row in rows]
+
+
+def _decided(row: asyncpg.Record) -> EntryDecided:
+    displaced, offer_again_until = row["displaced"] or {}, row["offer_again_until"]
+    return EntryDecided(
+        JourneyName(row["journey"]),
+        row["version"],
+        ContentHash(row["definition"]),
+        row["cause"],
+        row["at"],
+        row["entry"],
+        row["refused"],
+        row["key"],
+        row["control"],
+        (JourneyName(displaced["journey"]), displaced["entry"]) if displaced else None,
+        row["inputs"],
+        offer_again_until,
+    )
+
+
+async def _write(connection: PoolConnection, customer_id: CustomerId, decided: EntryDecided) -> None:
+    await connection.execute(
+        """
+        INSERT INTO entry_decision (customer_id, journey, cause, at, version, definition, entry, refused,
+                                    key, control, displaced, inputs, offer_again_until)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         """,
         customer_id,
         decided.journey,
@@ -111,55 +173,39 @@ async def _decision(connection: PoolConnection, customer_id: CustomerId, decided
         decided.definition,
         decided.entry,
         decided.refused,
-    )
-    return decided if written else await _stored_decision(connection, customer_id, decided)
-
-
-async def _stored_decision(connection: PoolConnection, customer_id: CustomerId, decided: EntryDecided) -> EntryDecided:
-    row = await connection.fetchrow(
-        """
-        SELECT at, version, definition, entry, refused FROM entry_decision
-        WHERE customer_id = $1 AND journey = $2 AND cause = $3
-        """,
-        customer_id,
-        decided.journey,
-        decided.cause,
-    )
-    assert row is not None
-    return EntryDecided(
-        JourneyName(decided.journey),
-        row["version"],
-        ContentHash(row["definition"]),
-        decided.cause,
-        row["at"],
-        row["entry"],
-        row["refused"],
+        decided.key,
+        decided.control,
+        None if decided.displaces is None else {"journey": decided.displaces[0], "entry": decided.displaces[1]},
+        decided.inputs,
+        decided.offer_again_until,
     )
 
 
 async def _enter(connection: PoolConnection, state: CustomerState, decided: EntryDecided) -> None:
-    """Open the run, in the books and in the state that is stored with them."""
-    plan = definition(decided.definition).plan
-    await connection.execute(
-        """
-        INSERT INTO journey_run (customer_id, journey, entry, version, definition, entered_at,
-                                 goal_event, goal_until, exit_events)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (customer_id, journey, entry) DO NOTHING
-        """,
-        state.customer_id,
+    """Open the run, in the books and in the state that is stored with them.
+
+    Raises `DefinitionMissing` if this worker does not ship what was entered: another has to go on.
+    """
+    if decided.refused:
+        take_entry(state, decided)
+        return
+    # A run that makes way is over before the next one opens, and what the first steps lead to is written with the
+    # entry; the workflow does not write it again.
+    first = take_entry(state, decided)
+    opening = Opening(
         decided.journey,
         decided.entry,
         decided.version,
         decided.definition,
         decided.at,
-        plan.goal,
-        decided.at + plan.goal_within if plan.goal else None,
-        sorted(plan.exits_on),
+        decided.key,
+        decided.control,
     )
-    # What the first steps award or end is written with the entry; the workflow does not write it again.
-    first = take_entry(state, decided)
-    await _award_points(connection, state.customer_id, first.awards)
+    await open_run_row(connection, state.customer_id, opening)
     await _ended(connection, state.customer_id, first.ended)
+    await award_points(connection, state.customer_id, first.awards)
+    await change_tags(connection, state.customer_id, first.tags)
+    await assign_arms(connection, state.customer_id, first.arms)
 
 
 def _earliest(entered: Sequence[EntryDecided]) -> datetime:
@@ -167,11 +213,16 @@ def _earliest(entered: Sequence[EntryDecided]) -> datetime:
 
 
 async def _save(connection: PoolConnection, state: CustomerState) -> None:
-    """Store the life as it stands, which locks the customer; what a gate looks at changes: the version goes up."""
+    """Store the life as it stands, which locks the customer; what a gate looks at changes: the version goes up.
+
+    A database that was restored to an earlier time may not know the customer.
+    """
     await connection.execute(
         """
-        UPDATE customer SET version = version + 1, state = $2, stage = $3, stage_since = $4
-        WHERE customer_id = $1
+        INSERT INTO customer (customer_id, state, stage, stage_since) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (customer_id) DO UPDATE
+        SET version = customer.version + 1, state = excluded.state, stage = excluded.stage,
+            stage_since = excluded.stage_since
         """,
         state.customer_id,
         STATE.dump_python(state, mode="json"),

@@ -11,16 +11,22 @@ from temporalio import activity
 from activities.check_conversion import check_conversion
 from activities.contracts import (
     CheckConversionRequest,
+    ConditionsEvaluated,
     ConversionChecked,
+    EvaluateConditionsRequest,
     OutcomesRecorded,
     RecordedBatch,
     RecordEventsRequest,
     RecordOutcomesRequest,
+    ResolveTimeRequest,
     SendMessageRequest,
     SendMessageResult,
+    TimeResolved,
 )
+from activities.evaluate_conditions import evaluate_conditions
 from activities.record_events import record_events
 from activities.record_outcomes import record_outcomes
+from activities.resolve_time import resolve_time
 from activities.send_message import send_message
 from activities.world import World
 
@@ -36,7 +42,13 @@ class Activities:
     @property
     def local(self) -> Sequence[Callable[..., Any]]:
         """Those that run beside the workflow: pure database work of some milliseconds."""
-        return [self.record_events, self.record_outcomes, self.check_conversion]
+        return [
+            self.record_events,
+            self.record_outcomes,
+            self.check_conversion,
+            self.evaluate_conditions,
+            self.resolve_time,
+        ]
 
     @property
     def remote(self) -> Sequence[Callable[..., Any]]:
@@ -60,6 +72,16 @@ class Activities:
     async def check_conversion(self, request: CheckConversionRequest) -> ConversionChecked:
         """Ask the books."""
         return await check_conversion(self._world, request)
+
+    @activity.defn
+    async def evaluate_conditions(self, request: EvaluateConditionsRequest) -> ConditionsEvaluated:
+        """Answer a branch."""
+        return await evaluate_conditions(self._world, request)
+
+    @activity.defn
+    async def resolve_time(self, request: ResolveTimeRequest) -> TimeResolved:
+        """Find a local time."""
+        return await resolve_time(self._world, request)
 
     @activity.defn
     async def send_message(self, request: SendMessageRequest) -> SendMessageResult:

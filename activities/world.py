@@ -12,6 +12,7 @@ from journeys.lifecycle import LIFECYCLE_POLICY, LifecyclePolicy
 from journeys.names import Channel, Language
 from rules.clock import Clock
 from rules.definitions import Catalogue
+from rules.entry import EntryPolicy
 from rules.state import RULES_VERSION
 
 
@@ -27,6 +28,7 @@ class World:
     rules_version: int = RULES_VERSION
     attribution: timedelta = timedelta(days=7)
     backfill_horizon: timedelta = timedelta(days=7)
+    entries: EntryPolicy = EntryPolicy()
     future_tolerance: timedelta = timedelta(minutes=5)
     rejected_retention: timedelta = timedelta(days=30)
     simulation_allowed: bool = False

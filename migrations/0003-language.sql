@@ -17,8 +17,10 @@ CREATE INDEX journey_run_by_journey ON journey_run (journey, version) WHERE ende
 ALTER TABLE entry_decision
     ADD COLUMN key text NOT NULL DEFAULT '',
     ADD COLUMN control boolean NOT NULL DEFAULT false,
-    ADD COLUMN displaced text,
-    ADD COLUMN inputs jsonb NOT NULL DEFAULT '{}';
+    ADD COLUMN displaced jsonb,
+    ADD COLUMN inputs jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN offer_again_until timestamptz,
+    ADD COLUMN decision_id bigint GENERATED ALWAYS AS IDENTITY;
 
 ALTER TABLE touch ADD COLUMN product text;
 

@@ -19,7 +19,11 @@ def bucket(salt: str, customer_id: CustomerId) -> int:
 
 
 def arm_of(split: Split, customer_id: CustomerId) -> tuple[int, Arm]:
-    """The arm of a split that a customer is in, with its place."""
+    """The arm of a split that a customer is in, with its place.
+
+    The first and the last arm keep whom they had when they grow; one in the middle only if neither the arms before it
+    nor those after it have more than they had.
+    """
     left = bucket(f"split/{split.name}", customer_id)
     for place, arm in enumerate(split.arms):
         left -= arm.percent * _BUCKETS // 100

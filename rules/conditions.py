@@ -6,17 +6,27 @@ in SQL; a property test holds the two together.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import assert_never
 
 from journeys.conditions import AllOf, AnyOf, Condition, DataIs, FactIs, Happened, HasTag, Not, Operator, parts
+from journeys.language import short
 from journeys.names import Language, RiskClass, Stage
 from rules.values import value
 
 Data = Mapping[str, object]
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+"""Before everything that ever happened."""
+
+NUMBER = "-?[0-9]{1,100}([.][0-9]{1,100})?"
+"""A number that is written as text, as amounts are: a pattern that Python and PostgreSQL read alike."""
+
+_NUMBER = re.compile(NUMBER)
 
 
 @value
@@ -95,10 +105,22 @@ def looked_at(conditions: Iterable[Condition], facts: CustomerFacts) -> dict[str
 
 def events_asked(conditions: Iterable[Condition]) -> Iterator[str]:
     """The events that conditions look back at."""
-    for condition in conditions:
-        for leaf in parts(condition):
-            if isinstance(leaf, Happened):
-                yield str(leaf.event)
+    return (str(leaf.event) for leaf in _past_asked(conditions))
+
+
+def looks_back_to(
+    conditions: Iterable[Condition], now: datetime, entered_at: datetime | None = None
+) -> dict[str, datetime]:
+    """The events that conditions look back at, each with the earliest time that one of them looks at."""
+    asked: dict[str, datetime] = {}
+    for leaf in _past_asked(conditions):
+        since = _since(leaf, now, entered_at)
+        asked[str(leaf.event)] = min(since, asked.get(str(leaf.event), since))
+    return asked
+
+
+def _past_asked(conditions: Iterable[Condition]) -> Iterator[Happened]:
+    return (leaf for condition in conditions for leaf in parts(condition) if isinstance(leaf, Happened))
 
 
 def _found(leaf: HasTag | FactIs | DataIs | Happened, facts: CustomerFacts) -> tuple[str, str | int | bool | None]:
@@ -108,7 +130,7 @@ def _found(leaf: HasTag | FactIs | DataIs | Happened, facts: CustomerFacts) -> t
         case FactIs():
             return leaf.fact, _fact(leaf, facts)
         case Happened():
-            return f"{leaf.event} counted", _count(leaf, facts)
+            return _told(leaf), _count(leaf, facts)
         case DataIs():
             raise AssertionError("a field of an event's data stands in a where only: import refuses it elsewhere")
         case _:
@@ -132,17 +154,50 @@ def _fact(condition: FactIs, facts: CustomerFacts) -> str | int | None:
 
 
 def _count(condition: Happened, facts: CustomerFacts) -> int:
-    since = facts.now - condition.within if condition.within is not None else None
-    if condition.since == "run":
-        assert facts.entered_at is not None, "import refuses since='run' where there is no run"
-        since = max(since, facts.entered_at) if since is not None else facts.entered_at
+    since = _since(condition, facts.now, facts.entered_at)
     return sum(
-        event.name == condition.event
-        and event.at <= facts.now
-        and (since is None or event.at >= since)
-        and fits(condition.where, event.data)
+        event.name == condition.event and since <= event.at <= facts.now and fits(condition.where, event.data)
         for event in facts.events
     )
+
+
+def _since(condition: Happened, now: datetime, entered_at: datetime | None) -> datetime:
+    """The time from which events count."""
+    since = BEGINNING
+    if condition.within is not None and condition.within < now - BEGINNING:
+        since = now - condition.within
+    if condition.since == "run":
+        assert entered_at is not None, "import refuses since='run' where there is no run"
+        since = max(since, entered_at)
+    return since
+
+
+def _told(condition: Happened) -> str:
+    """What is counted, told apart from other counts of the same event."""
+    told = f"{condition.event} counted"
+    if condition.within is not None:
+        told += f" within {short(condition.within)}"
+    if condition.since == "run":
+        told += " since entry"
+    return told if condition.where is None else f"{told} where {_told_where(condition.where)}"
+
+
+def _told_where(where: Condition) -> str:
+    match where:
+        case DataIs(number=None):
+            return f"{where.field} {where.op} {', '.join(where.texts)}"
+        case DataIs():
+            return f"{where.field} {where.op} {where.number}"
+        case AllOf():
+            return f"({' and '.join(map(_told_where, where.conditions))})"
+        case AnyOf():
+            return f"({' or '.join(map(_told_where, where.conditions))})"
+        case Not():
+            return f"not {_told_where(where.condition)}"
+        case HasTag() | FactIs() | Happened():
+            raise AssertionError("a where asks about data only: import refuses anything else")
+        case _:
+            assert_never(where)
 
 
 def _compares(condition: FactIs | DataIs, found: object) -> bool:
@@ -158,12 +213,17 @@ def _compares(condition: FactIs | DataIs, found: object) -> bool:
 
 def _number(found: object) -> Decimal | None:
     """A number, also one that is written as text, as amounts are."""
-    if isinstance(found, bool) or not isinstance(found, int | float | str | Decimal):
-        return None
-    try:
-        number = Decimal(str(found))
-    except InvalidOperation:
-        return None
+    match found:
+        case bool():
+            return None
+        case int() | Decimal():
+            number = Decimal(found)
+        case float():
+            number = Decimal(repr(found))
+        case str() if _NUMBER.fullmatch(found):
+            number = Decimal(found)
+        case _:
+            return None
     return number if number.is_finite() else None
 
 

@@ -275,7 +275,13 @@ class CustomerLifecycle:
         """A tag that was set a step before may not be in the books yet."""
         state = self._state
         request = EvaluateConditionsRequest(
-            state.customer_id, asked, state.lifecycle.stage, state.points, state.folded, self._outcomes.tags
+            state.customer_id,
+            asked,
+            state.lifecycle.stage,
+            state.points,
+            state.folded,
+            tuple(state.folded_ahead),
+            self._outcomes.tags,
         )
         answer = await steps.evaluate_conditions(request)
         await self._do(life.take_conditions(state, asked, answer.holds))

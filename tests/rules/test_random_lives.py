@@ -57,7 +57,7 @@ def lived(told: list[Journey], script: list[Moment]) -> Record:
 def test_no_life_breaks_a_rule(told: list[Journey], script: list[Moment]) -> None:
     """Runs end in time, nothing is planned outside, no touch twice, never three marketing runs at once."""
     record = lived(told, script)
-    by_name = {one.name: one for one in told}
+    by_name = {str(one.name): one for one in told}
     runs = {(row.journey, row.entry): row for row in record.runs}
     assert len(runs) == len(record.runs)
     for row in record.runs:

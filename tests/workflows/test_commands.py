@@ -160,7 +160,7 @@ async def test_a_touch_of_a_paused_run_is_held_by_the_gate(stack: EmbeddedStack,
             await world.pool.execute("UPDATE brake SET released_at = now()")
             assert (await told(world, amy, Verb.SKIP)).told == "slow is paused: resume it first"
             await told(world, amy, Verb.RESUME)
-            await told(world, amy, Verb.SKIP)
+            assert (await told(world, amy, Verb.SKIP, id="now")).done
             await world.until(lambda: world.pool.fetchval("SELECT outcome = 'sent' FROM touch"))
 
 
