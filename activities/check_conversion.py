@@ -51,12 +51,17 @@ async def _look_up(world: World, request: CheckConversionRequest) -> asyncpg.Rec
           WHERE customer_id = $1 AND name = ANY($2::text[])
         ) AS known
         JOIN unnest($2::text[], $3::timestamptz[]) AS asked (name, since) USING (name)
-        WHERE occurred_at <= $4 AND occurred_at >= coalesce(since, occurred_at)
+        JOIN journey_run AS run ON run.customer_id = $1 AND run.journey = $5 AND run.entry = $6
+        WHERE known.occurred_at <= $4 AND (since IS NULL OR known.occurred_at >= since AND (
+            sequence IS NULL
+            OR (known.occurred_at, sequence) > (run.entered_at, coalesce(run.caused_by, sequence))))
         ORDER BY (sequence IS NULL), occurred_at, sequence, event_id
         """,
         request.customer_id,
         *_asked(check, plan),
         check.due,
+        check.journey,
+        check.entry,
     )
     return next((row for row in rows if _fits(row, plan, step)), None)
 

@@ -66,7 +66,8 @@ async def _hits(
         SELECT run.journey, run.entry, run.goal_where, event.event_id, event.occurred_at, event.data
         FROM customer_event AS event
         JOIN journey_run AS run ON run.customer_id = event.customer_id AND run.goal_event = event.name
-             AND event.occurred_at BETWEEN run.entered_at AND run.goal_until
+             AND event.occurred_at <= run.goal_until
+             AND (event.occurred_at, event.sequence) > (run.entered_at, coalesce(run.caused_by, event.sequence))
         WHERE event.customer_id = $1 AND event.sequence > $2 AND event.occurred_at >= $3
           AND NOT EXISTS (SELECT FROM conversion AS done WHERE done.customer_id = run.customer_id
                             AND done.journey = run.journey AND done.entry = run.entry)

@@ -130,7 +130,7 @@ async def _taken(
     rows = await connection.fetch(
         """
         SELECT journey, version, definition, cause, at, entry, refused, key, control, displaced, inputs,
-               offer_again_until
+               offer_again_until, caused_by
         FROM entry_decision WHERE customer_id = $1 AND cause = ANY($2::text[])
         ORDER BY decision_id
         """,
@@ -155,6 +155,7 @@ def _decided(row: asyncpg.Record) -> EntryDecided:
         (JourneyName(displaced["journey"]), displaced["entry"]) if displaced else None,
         row["inputs"],
         offer_again_until,
+        row["caused_by"],
     )
 
 
@@ -162,8 +163,8 @@ async def _write(connection: PoolConnection, customer_id: CustomerId, decided: E
     await connection.execute(
         """
         INSERT INTO entry_decision (customer_id, journey, cause, at, version, definition, entry, refused,
-                                    key, control, displaced, inputs, offer_again_until)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                                    key, control, displaced, inputs, offer_again_until, caused_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         """,
         customer_id,
         decided.journey,
@@ -178,6 +179,7 @@ async def _write(connection: PoolConnection, customer_id: CustomerId, decided: E
         None if decided.displaces is None else {"journey": decided.displaces[0], "entry": decided.displaces[1]},
         decided.inputs,
         decided.offer_again_until,
+        decided.caused_by,
     )
 
 
@@ -200,6 +202,7 @@ async def _enter(connection: PoolConnection, state: CustomerState, decided: Entr
         decided.at,
         decided.key,
         decided.control,
+        decided.caused_by,
     )
     await open_run_row(connection, state.customer_id, opening)
     await _ended(connection, state.customer_id, first.ended)

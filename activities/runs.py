@@ -25,6 +25,7 @@ class Opening:
     entered_at: datetime
     key: str
     control: bool
+    caused_by: int | None
 
 
 async def open_run_row(connection: PoolConnection, customer_id: CustomerId, run: Opening) -> None:
@@ -47,9 +48,10 @@ async def open_run_row(connection: PoolConnection, customer_id: CustomerId, run:
             WHERE touch.customer_id = $1 AND touch.journey = $2 AND touch.entry = lost.entry AND outcome = 'claimed'
         )
         INSERT INTO journey_run (customer_id, journey, entry, version, definition, entered_at,
-                                 goal_event, goal_until, exit_events, key, control, priority, goal_where)
+                                 goal_event, goal_until, exit_events, key, control, priority, goal_where,
+                                 caused_by)
         -- Counted, so that the others are closed before this one is opened: one may be open.
-        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $11, $12, $13, $14
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $11, $12, $13, $14, $15
         FROM (SELECT count(*) AS closed FROM lost) AS before WHERE closed >= 0
         ON CONFLICT (customer_id, journey, entry) DO NOTHING
         """,
@@ -67,6 +69,7 @@ async def open_run_row(connection: PoolConnection, customer_id: CustomerId, run:
         run.control,
         one.journey.priority,
         goal.where if goal else None,
+        run.caused_by,
     )
 
 
@@ -86,5 +89,7 @@ async def put_back_runs(connection: PoolConnection, state: CustomerState) -> Non
     )
     for row in lost:
         run = state.runs[row["place"] - 1]
-        opening = Opening(run.journey, run.entry, run.version, run.definition, run.entered_at, run.key, run.control)
+        opening = Opening(
+            run.journey, run.entry, run.version, run.definition, run.entered_at, run.key, run.control, run.caused_by
+        )
         await open_run_row(connection, state.customer_id, opening)

@@ -289,12 +289,15 @@ async def _read_facts(world: World, planned: _Planned) -> _Known:
           (SELECT jsonb_agg(jsonb_build_array(event.name, event.data) ORDER BY event.sequence)
              FROM customer_event AS event
             WHERE event.customer_id = $1 AND event.name = ANY(run.exit_events || run.goal_event || $10::text)
-              AND event.occurred_at >= run.entered_at AND event.sequence <= coalesce($8, event.sequence)) AS ending,
+              AND (event.occurred_at, event.sequence) > (run.entered_at, coalesce(run.caused_by, event.sequence))
+              AND event.sequence <= coalesce($8, event.sequence)) AS ending,
           (SELECT jsonb_agg(jsonb_build_array(event.name, event.data) ORDER BY event.sequence)
              FROM customer_event AS event
              JOIN unnest($7::text[], $9::timestamptz[]) AS awaited (name, since) ON awaited.name = event.name
-            WHERE event.customer_id = $1 AND event.occurred_at >= coalesce(awaited.since, event.occurred_at)
-              AND event.sequence <= coalesce($8, event.sequence)) AS awaited,
+            WHERE event.customer_id = $1 AND event.sequence <= coalesce($8, event.sequence)
+              AND (awaited.since IS NULL OR event.occurred_at >= awaited.since AND
+                   (event.occurred_at, event.sequence) > (run.entered_at, coalesce(run.caused_by, event.sequence)))
+          ) AS awaited,
           ARRAY(SELECT scope FROM (SELECT DISTINCT ON (scope) scope, active FROM opt_out
                   WHERE customer_id = $1 AND ($6::timestamptz IS NULL OR at <= $6)
                   ORDER BY scope, at DESC) AS latest WHERE active) AS opted_out,

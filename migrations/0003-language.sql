@@ -8,6 +8,8 @@ ALTER TABLE journey_run
     ADD COLUMN key text NOT NULL DEFAULT '',
     ADD COLUMN control boolean NOT NULL DEFAULT false,
     ADD COLUMN priority integer NOT NULL DEFAULT 50,
+    -- The number of the event that led to the entry: of the same instant, only events after it count for the run.
+    ADD COLUMN caused_by bigint,
     ADD COLUMN goal_where jsonb,
     ADD COLUMN paused_at timestamptz;
 DROP INDEX journey_run_open;
@@ -20,6 +22,7 @@ ALTER TABLE entry_decision
     ADD COLUMN displaced jsonb,
     ADD COLUMN inputs jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN offer_again_until timestamptz,
+    ADD COLUMN caused_by bigint,
     ADD COLUMN decision_id bigint GENERATED ALWAYS AS IDENTITY;
 
 ALTER TABLE touch ADD COLUMN product text;

@@ -42,7 +42,8 @@ class StageChanged:
 class EntryOffered:
     """Something happened that journeys may start on: an event by its name, a stage change, or a command.
 
-    `journey` names the only one that is meant: by a command, or when a slot became free for it.
+    `journey` names the only one that is meant: by a command, or when a slot became free for it. `caused_by` is the
+    number of the event that led to it, if one did.
     """
 
     cause: str
@@ -53,6 +54,7 @@ class EntryOffered:
     data: dict[str, Any] = field(default_factory=dict)
     journey: JourneyName | None = None
     key: str = ""
+    caused_by: int | None = None
 
 
 @value

@@ -49,6 +49,7 @@ class EntryDecided:
     displaces: tuple[JourneyName, int] | None = None
     inputs: dict[str, Any] = field(default_factory=dict)
     offer_again_until: datetime | None = None
+    caused_by: int | None = None
 
 
 def candidates(catalogue: Catalogue, offer: EntryOffered) -> tuple[Definition, ...]:
@@ -95,6 +96,7 @@ def decide(
         None if displaced is None else (displaced.journey, displaced.entry),
         inputs,
         offer.at + policy.offered_again_for if refused == ARBITRATION else None,
+        offer.caused_by,
     )
 
 
@@ -111,6 +113,7 @@ def open_run(state: CustomerState, decided: EntryDecided) -> Run:
         at=decided.at,
         step=plan.first,
         key=decided.key,
+        caused_by=decided.caused_by,
         control=decided.control,
     )
     state.runs.append(run)

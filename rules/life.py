@@ -83,14 +83,16 @@ def take_event(state: CustomerState, event: RecordedEvent, now: datetime) -> Eff
     if state.policy.arrives_within and event.name in state.policy.investing_events:
         _let_stage_fall_due(state, event.at, effects)
     for change in lifecycle.fold(state.lifecycle, event, state.policy, now):
-        _stage_changed(change, effects)
+        _stage_changed(change, effects, event.sequence)
     for run in list(state.runs):
         walk.hear(state, run, event, now, effects)
     if state.lifecycle.stage is Stage.CLOSED:
         for run in list(state.runs):
             walk.finish(state, run, max(event.at, run.at), f"exit: {account_closed}", effects)
     if event.starts:
-        effects.offers.append(EntryOffered(event.event_id, event.at, event=event.name, data=event.data))
+        effects.offers.append(
+            EntryOffered(event.event_id, event.at, event=event.name, data=event.data, caused_by=event.sequence)
+        )
     return effects
 
 
@@ -203,10 +205,11 @@ def resume(state: CustomerState) -> Effects:
     return effects
 
 
-def _stage_changed(change: StageChanged, effects: Effects) -> None:
+def _stage_changed(change: StageChanged, effects: Effects, caused_by: int | None = None) -> None:
     effects.stage_changes.append(change)
     cause = _cause(change.to_stage, change.at)
-    effects.offers.append(EntryOffered(cause, change.at, from_stage=change.from_stage, to_stage=change.to_stage))
+    offer = EntryOffered(cause, change.at, from_stage=change.from_stage, to_stage=change.to_stage, caused_by=caused_by)
+    effects.offers.append(offer)
 
 
 @lru_cache(maxsize=4096)

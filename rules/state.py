@@ -60,6 +60,8 @@ class Run:
     """Steps done, with what became of them, for the support card."""
     key: str = ""
     """What tells the runs of a keyed journey apart."""
+    caused_by: int | None = None
+    """The number of the event that led to the entry."""
     control: bool = False
     """Held out: what the customer would notice is recorded and has no effect."""
     acts_at: datetime | None = None

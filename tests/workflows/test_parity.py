@@ -9,12 +9,17 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from activities.local_time import resolve_local_time
 from activities.record import read_record
 from embedded import EmbeddedStack
 from journeys.names import Channel, CustomerId, MessageClass
+from journeys.published import with_templates
+from journeys.templates import templates
+from journeys.words import Journey
 from rules.paper import PaperEvent, PaperWorld
 from rules.record import Record
 from tests.live import Live, after_everything, live
+from tests.random_journeys import journeys
 
 BIRTH = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
 FAR = datetime(2031, 1, 1, tzinfo=UTC)
@@ -55,10 +60,12 @@ def on_paper(world: Live, customers: dict[str, list[tuple[datetime, str]]]) -> R
     """What the paper world says."""
     record = Record()
     consents = tuple((kind, Channel.INBOX) for kind in MessageClass)
-    paper = PaperWorld(world.world.catalogue, consents=consents)
+    paper = PaperWorld(world.world.catalogue, consents=consents, local_time=resolve_local_time)
     for customer, events in customers.items():
         held = {"wealth_product_purchased": timedelta(days=60)}
-        paper_events = [PaperEvent(at, name, at + held[name] if name in held else None) for at, name in events]
+        paper_events = [
+            PaperEvent(at, name, at + held[name] if name in held else None, EVENTS[name]) for at, name in events
+        ]
         paper.live(CustomerId(customer), paper_events, FAR, record)
     record.sort()
     return record
@@ -91,15 +98,38 @@ async def test_the_durable_world_does_what_the_paper_world_says(
 ) -> None:
     """Random lives, also cut by continue-as-new after every happening, give the same record in both worlds."""
     async with live(stack, database_url, working=False) as world:
-        await world.pool.execute(
-            "TRUNCATE customer, customer_event, stage_change, journey_run, touch, points_ledger, conversion,"
-            " entry_decision, consent, opt_out, reachability CASCADE"
-        )
-        customers = {world.customer(f"c{number}"): dated(script) for number, script in enumerate(lives)}
-        real = await for_real(world, customers, continue_after)
-        paper = on_paper(world, customers)
-        assert real.stage_changes == paper.stage_changes
-        assert real.runs == paper.runs
-        assert real.touches == paper.touches
-        assert real.points == paper.points
-        assert real.conversions == paper.conversions
+        await agree(world, lives, continue_after)
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, phases=[Phase.generate]
+)
+@given(
+    told=st.tuples(journeys("one"), journeys("two"), journeys("three")),
+    lives=st.lists(scripts, min_size=6, max_size=6),
+    continue_after=st.sampled_from([500, 1, 3]),
+)
+async def test_the_worlds_agree_whatever_the_journeys_are(
+    told: tuple[Journey, ...],
+    lives: list[list[tuple[timedelta, str]]],
+    continue_after: int,
+    stack: EmbeddedStack,
+    database_url: str,
+) -> None:
+    """Random journeys of every word, three at once, with random lives in them."""
+    published = [with_templates(one, templates()) for one in told]
+    async with live(stack, database_url, published, working=False) as world:
+        await agree(world, lives, continue_after)
+
+
+async def agree(world: Live, lives: list[list[tuple[timedelta, str]]], continue_after: int) -> None:
+    """The record of some lives is the same in both worlds, row by row."""
+    await world.pool.execute("TRUNCATE customer CASCADE")
+    customers = {world.customer(f"c{number}"): dated(script) for number, script in enumerate(lives)}
+    real = await for_real(world, customers, continue_after)
+    paper = on_paper(world, customers)
+    assert real.stage_changes == paper.stage_changes
+    assert real.runs == paper.runs
+    assert real.touches == paper.touches
+    assert real.points == paper.points
+    assert real.conversions == paper.conversions
