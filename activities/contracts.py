@@ -79,6 +79,8 @@ class RecordedBatch:
     real_clock: bool = False
     refused_id: bool = False
     """The workflow's id is no customer id: the deliveries are in quarantine, masked, and the workflow ends."""
+    stored_rules: int = 0
+    """The rules version of a stored life that is too new for this worker: nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from errors import RulesMissing
 from journeys.lifecycle import LifecyclePolicy
 from journeys.names import ContentHash, CustomerId, JourneyName, Language, Stage, StepId
 from rules.clock import Clock
@@ -19,6 +20,15 @@ RULES_VERSION = 1
 
 TOUCHES_SHOWN = 20
 RUNS_SHOWN = 5
+
+
+def ensure_rules(version: int) -> None:
+    """Raise `RulesMissing` for a life that goes by newer rules than this worker's: one that has them takes it over."""
+    if version > RULES_VERSION:
+        raise RulesMissing(
+            f"the life goes by rules version {version}, this worker has {RULES_VERSION}: leave it to workers of the"
+            " newer release, and stop this one"
+        )
 
 
 class Phase(StrEnum):
@@ -104,7 +114,6 @@ class CustomerState:
     """One customer's life so far."""
 
     customer_id: CustomerId
-    schema: int = 1
     rules_version: int = RULES_VERSION
     clock: Clock = field(default_factory=Clock)
     language: Language = Language.CHINESE

@@ -30,7 +30,7 @@ from rules import card, life
 from rules.clock import Clock
 from rules.effects import CheckConversion, Effects, RecordedEvent
 from rules.life import Deadline, What
-from rules.state import CustomerState
+from rules.state import CustomerState, ensure_rules
 from workflows import steps
 from workflows.attributes import Attributes
 from workflows.inbox import delivery_from, life_input_from
@@ -101,6 +101,7 @@ class CustomerLifecycle:
         return CustomerView(self._state, self._busy, self._timer.fires_at)
 
     async def _live(self) -> None:
+        ensure_rules(self._state.rules_version)
         await self._do(life.resume(self._state))
         while True:
             await self._take_in()
@@ -132,12 +133,14 @@ class CustomerLifecycle:
                 await self._take_over(batch)
 
     async def _take_over(self, batch: RecordedBatch) -> None:
+        ensure_rules(batch.stored_rules)
         self._state = batch.restored or self._state
         state = self._state
         state.policy = batch.policy or state.policy
         state.language = batch.language
         state.rules_version = state.rules_version or batch.rules_version
-        self._newest_rules = batch.rules_version
+        ensure_rules(state.rules_version)
+        self._newest_rules = max(self._newest_rules, state.rules_version, batch.rules_version)
         if batch.real_clock:
             state.clock = Clock()
         queued = {event.sequence for event in self._pending}
