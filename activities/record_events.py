@@ -231,8 +231,9 @@ def _answer(
         rules_version=world.rules_version,
         language=world.language,
         policy=None if state.policy == world.policy else world.policy,
+        numbers=None if state.numbers == world.numbers else world.numbers,
         restored=restored,
-        real_clock=request.state.clock.simulated and not world.simulation_allowed,
+        no_simulation=not world.simulation_allowed,
         refused_id=refused_id,
         stored_rules=stored_rules,
     )

@@ -7,13 +7,14 @@ ever added, with defaults.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from errors import RulesMissing
 from journeys.lifecycle import LifecyclePolicy
 from journeys.names import ContentHash, CustomerId, JourneyName, Language, Stage, StepId
 from rules.clock import Clock
+from rules.engine_numbers import EngineNumbers
 
 RULES_VERSION = 1
 """Raised when the engine's behaviour changes; a life takes a new version over only at continue-as-new."""
@@ -118,6 +119,7 @@ class CustomerState:
     clock: Clock = field(default_factory=Clock)
     language: Language = Language.CHINESE
     policy: LifecyclePolicy | None = None
+    numbers: EngineNumbers | None = None
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     milestones: dict[str, datetime] = field(default_factory=dict)
     """The first time of each milestone event."""
@@ -134,6 +136,12 @@ class CustomerState:
     ended: list[EndedNote] = field(default_factory=list)
     attention: list[str] = field(default_factory=list)
     """What a person should look at."""
+
+    @property
+    def grace(self) -> timedelta:
+        """How long after a deadline it acts, in real time."""
+        assert self.numbers is not None
+        return self.clock.grace if self.clock.simulated else self.numbers.grace
 
     def run(self, journey: JourneyName, entry: int) -> Run | None:
         """An open run, or none if it has ended."""

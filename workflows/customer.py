@@ -38,9 +38,6 @@ from workflows.outcomes import Outcomes
 from workflows.sends import LONGEST_IN_FLIGHT, Sends
 from workflows.timer import LazyTimer
 
-AT_ONCE = 200
-"""Deliveries in one transaction: a backlog must fit into the time and the marker of one local activity."""
-
 CANCEL_REFUSED = "cancel was refused: end the customer's journeys with end_journey"
 
 
@@ -66,7 +63,7 @@ class CustomerLifecycle:
             self._state.clock = start.clock
         self._continue_after = start.continue_after
         self._happenings = 0
-        self._newest_rules = self._state.rules_version
+        self._newest_rules, self._newest_numbers = self._state.rules_version, self._state.numbers
         self._deliveries: list[Delivery] = []
         self._pending: list[RecordedEvent] = []
         self._outcomes = Outcomes()
@@ -121,14 +118,13 @@ class CustomerLifecycle:
     async def _take_in(self) -> None:
         """Drain the inbox into the books; what is new waits in line to take effect."""
         while self._deliveries or (self._state.policy is None and not self._refused):
-            deliveries = tuple(self._deliveries[:AT_ONCE])
-            del self._deliveries[:AT_ONCE]
+            deliveries = self._some_deliveries()
             for_books = tuple(one for one in deliveries if not self._adjusted_clock(one))
             if not for_books and self._state.policy is not None:
                 continue
             batch = await steps.record_events(RecordEventsRequest(self._state, for_books))
             if batch.refused_id:
-                self._refused, self._busy = True, False
+                self._refused, self._busy, self._state.numbers = True, False, batch.numbers
             else:
                 await self._take_over(batch)
 
@@ -141,12 +137,22 @@ class CustomerLifecycle:
         state.rules_version = state.rules_version or batch.rules_version
         ensure_rules(state.rules_version)
         self._newest_rules = max(self._newest_rules, state.rules_version, batch.rules_version)
-        if batch.real_clock:
-            state.clock = Clock()
+        state.numbers = state.numbers or batch.numbers
+        self._newest_numbers = batch.numbers or state.numbers
+        if batch.no_simulation:
+            state.clock, self._continue_after = Clock(), None
         queued = {event.sequence for event in self._pending}
         self._pending += [event for event in batch.events if event.sequence not in queued]
         if batch.restored is not None:
             await self._do(life.resume(state))
+
+    def _some_deliveries(self) -> tuple[Delivery, ...]:
+        """As many as fit into one transaction. The first is alone: how many fit comes with its answer."""
+        numbers = self._state.numbers
+        at_once = numbers.at_once if numbers else 1
+        some = tuple(self._deliveries[:at_once])
+        del self._deliveries[:at_once]
+        return some
 
     def _adjusted_clock(self, delivery: Delivery) -> bool:
         """A player may slow a simulated clock down; to anything else the signal is unknown."""
@@ -191,8 +197,7 @@ class CustomerLifecycle:
         return (None, deadline) if self._is_due(deadline) else (None, None)
 
     def _is_due(self, deadline: Deadline) -> bool:
-        clock = self._state.clock
-        return clock.real(deadline.at) + clock.grace <= workflow.now()
+        return self._state.clock.real(deadline.at) + self._state.grace <= workflow.now()
 
     def _at_rest(self) -> _Caught:
         """Nothing is due. Whoever never was a customer, or has been gone for long, has nothing left to do."""
@@ -240,7 +245,7 @@ class CustomerLifecycle:
         clock, flying = self._state.clock, self._sends.in_flight
         deadline = life.next_deadline(self._state)
         if caught is _Caught.UP and not (flying and self._can_wait(deadline)):
-            self._timer.arm(clock, deadline)
+            self._timer.arm(clock, deadline, self._state.grace)
         if not flying:
             self._attributes.show(self._state, self._timer.fires_at)
         workflow.set_current_details(card.render(self._state))
@@ -285,8 +290,9 @@ class CustomerLifecycle:
     def _should_continue_as_new(self) -> bool:
         if self._deliveries or self._pending or self._sends.in_flight:
             return False
+        assert self._state.numbers is not None
         return (
-            self._happenings >= self._continue_after
+            self._happenings >= (self._continue_after or self._state.numbers.continue_after)
             or workflow.info().is_continue_as_new_suggested()
             or self._newest_rules > self._state.rules_version
         )
@@ -295,5 +301,5 @@ class CustomerLifecycle:
         """Carry the state over into a fresh history; nothing is in flight and the inbox is empty."""
         await workflow.wait_condition(workflow.all_handlers_finished)
         if not self._deliveries:
-            self._state.rules_version = self._newest_rules
+            self._state.rules_version, self._state.numbers = self._newest_rules, self._newest_numbers
             workflow.continue_as_new(args=[LifeInput(None, self._state, self._continue_after)])

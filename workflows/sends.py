@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -19,9 +19,6 @@ _RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=3.0, maximum_interval=timedelta(minutes=5)
 )
 
-PATIENCE = timedelta(seconds=10)
-"""How long a touch in flight may hold back what happened after it (real time)."""
-
 LONGEST_IN_FLIGHT = timedelta(hours=1)
 """After so long without an answer the touch is handed in again; a touch that was claimed is not sent twice."""
 
@@ -29,7 +26,7 @@ LONGEST_IN_FLIGHT = timedelta(hours=1)
 @dataclass(slots=True)
 class _InFlight:
     send: SendMessage
-    started_at: datetime
+    patient_until: datetime
     handle: workflow.ActivityHandle[SendMessageResult]
 
 
@@ -53,10 +50,11 @@ class Sends:
         """Hand a touch to the queue of its channel; not twice."""
         if any(one.send == send for one in self._flying):
             return
+        assert state.numbers is not None
         touch = planned_touch(send.definition, send.step, send.channel)
         handle = workflow.start_activity(
             "send_message",
-            SendMessageRequest(state.customer_id, send, state.clock, state.folded),
+            SendMessageRequest(state.customer_id, send, replace(state.clock, grace=state.grace), state.folded),
             result_type=SendMessageResult,
             task_queue=channel_queue(touch.channels[send.channel], workflow.info().task_queue),
             start_to_close_timeout=timedelta(seconds=30),
@@ -64,7 +62,7 @@ class Sends:
             retry_policy=_RETRY,
             summary=f"{send.journey}: {send.step}",
         )
-        self._flying.append(_InFlight(send, workflow.now(), handle))
+        self._flying.append(_InFlight(send, workflow.now() + state.numbers.patience, handle))
 
     def answered(self, state: CustomerState) -> list[Answer]:
         """The answers that have come, in the order the touches were started; they are in flight no more."""
@@ -84,9 +82,9 @@ class Sends:
         So the run's next steps come before what happened after them, as in event time; but a provider that hangs
         keeps nothing waiting longer than patience lasts.
         """
-        return any(one.send.asked_for <= happening and one.started_at + PATIENCE > now for one in self._flying)
+        return any(one.send.asked_for <= happening and one.patient_until > now for one in self._flying)
 
     def patience(self, now: datetime) -> timedelta:
         """How long the touch that was started first may still hold back what comes after it."""
-        left = [one.started_at + PATIENCE - now for one in self._flying if one.started_at + PATIENCE > now]
+        left = [one.patient_until - now for one in self._flying if one.patient_until > now]
         return min(left, default=timedelta(milliseconds=1))

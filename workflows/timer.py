@@ -33,9 +33,9 @@ class LazyTimer:
         """Whether it is time to look."""
         return self._task is not None and self._task.done()
 
-    def arm(self, clock: Clock, deadline: Deadline | None) -> None:
+    def arm(self, clock: Clock, deadline: Deadline | None, grace: timedelta) -> None:
         """See to it that the loop wakes at the deadline (and its grace) or before."""
-        fires_at = clock.real(deadline.at) + clock.grace if deadline else None
+        fires_at = clock.real(deadline.at) + grace if deadline else None
         if self._task is not None and not self._task.done() and self._still_good(fires_at):
             return
         self.cancel()
