@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import assert_never
 
@@ -27,7 +28,7 @@ from activities.contracts import (
 from activities.start import LifeInput, clock_from
 from journeys.names import CustomerId
 from rules import card, life
-from rules.clock import Clock
+from rules.clock import EPOCH, Clock
 from rules.effects import CheckConversion, Effects, RecordedEvent
 from rules.life import Deadline, What
 from rules.state import CustomerState, ensure_rules
@@ -36,6 +37,7 @@ from workflows.attributes import Attributes
 from workflows.inbox import delivery_from, life_input_from
 from workflows.outcomes import Outcomes
 from workflows.sends import LONGEST_IN_FLIGHT, Sends
+from workflows.steady import SteadyTime
 from workflows.timer import LazyTimer
 
 CANCEL_REFUSED = "cancel was refused: end the customer's journeys with end_journey"
@@ -65,10 +67,12 @@ class CustomerLifecycle:
         self._happenings = 0
         self._newest_rules, self._newest_numbers = self._state.rules_version, self._state.numbers
         self._deliveries: list[Delivery] = []
+        self._last_arrival = EPOCH
         self._pending: list[RecordedEvent] = []
-        self._outcomes = Outcomes()
-        self._sends = Sends()
-        self._timer = LazyTimer()
+        self._time = SteadyTime(info.start_time)
+        self._outcomes = Outcomes(self._time)
+        self._sends = Sends(self._time)
+        self._timer = LazyTimer(self._time)
         self._attributes = Attributes()
         self._refused = self._noticed = False
         self._busy = True
@@ -123,6 +127,9 @@ class CustomerLifecycle:
             if not for_books and self._state.policy is not None:
                 continue
             batch = await steps.record_events(RecordEventsRequest(self._state, for_books))
+            self._time.reached(workflow.now())
+            if for_books:
+                self._last_arrival = self._time.now
             if batch.refused_id:
                 self._refused, self._busy, self._state.numbers = True, False, batch.numbers
             else:
@@ -175,7 +182,7 @@ class CustomerLifecycle:
                 return self._at_rest()
             at = event.at if event else deadline.at if deadline else None
             assert at is not None
-            if self._sends.hold_back(at, workflow.now()):
+            if self._sends.hold_back(at):
                 await self._outcomes.record(self._state)
                 return _Caught.HELD_BACK
             self._happenings += 1
@@ -197,7 +204,18 @@ class CustomerLifecycle:
         return (None, deadline) if self._is_due(deadline) else (None, None)
 
     def _is_due(self, deadline: Deadline) -> bool:
-        return self._state.clock.real(deadline.at) + self._state.grace <= workflow.now()
+        return self._acts_at(deadline) <= self._time.now
+
+    def _acts_at(self, deadline: Deadline) -> datetime:
+        """When a deadline acts, in real time: a little after it is due.
+
+        One that is past already acts a little after the last arrival: while a history comes in, the event before it
+        may be on its way.
+        """
+        return max(self._state.clock.real(deadline.at), self._last_arrival) + self._state.grace
+
+    def _is_past(self, deadline: Deadline | None) -> bool:
+        return deadline is not None and self._state.clock.real(deadline.at) <= workflow.now()
 
     def _at_rest(self) -> _Caught:
         """Nothing is due. Whoever never was a customer, or has been gone for long, has nothing left to do."""
@@ -209,7 +227,7 @@ class CustomerLifecycle:
     async def _take_event(self, event: RecordedEvent) -> None:
         self._pending.pop(0)
         self._state.attention = []  # life goes on: whatever a person was told to look at is past
-        effects = life.take_event(self._state, event, self._state.clock.business(workflow.now()))
+        effects = life.take_event(self._state, event, self._state.clock.business(self._time.now))
         self._state.has_folded(event.sequence)
         await self._do(effects)
 
@@ -231,10 +249,11 @@ class CustomerLifecycle:
         state = self._state
         request = CheckConversionRequest(state.customer_id, check, state.folded, tuple(state.folded_ahead))
         answer = await steps.check_conversion(request)
+        self._time.reached(workflow.now())
         if answer.found is not None and not answer.folded:
             self._pending = [event for event in self._pending if event.sequence != answer.found.sequence]
             state.has_folded_ahead(answer.found.sequence)
-        now = state.clock.business(workflow.now())
+        now = state.clock.business(self._time.now)
         await self._do(life.take_check(state, check, answer.found, now, answer.folded))
 
     def _show(self, caught: _Caught) -> None:
@@ -242,15 +261,14 @@ class CustomerLifecycle:
 
         A touch in flight is answered in a moment, as a rule: until then the timer and the list stay as they are.
         """
-        clock, flying = self._state.clock, self._sends.in_flight
-        deadline = life.next_deadline(self._state)
+        flying, deadline = self._sends.in_flight, life.next_deadline(self._state)
         if caught is _Caught.UP and not (flying and self._can_wait(deadline)):
-            self._timer.arm(clock, deadline, self._state.grace)
+            self._timer.arm(deadline, self._acts_at(deadline) if deadline else None)
         if not flying:
             self._attributes.show(self._state, self._timer.fires_at)
         workflow.set_current_details(card.render(self._state))
         self._noticed = False
-        self._busy = bool(self._pending or flying or self._deliveries)
+        self._busy = bool(self._pending or flying or self._deliveries or self._is_past(deadline))
 
     def _show_last(self) -> None:
         """Leave a life that is over in the list under its last stage; whoever never was a customer is not listed."""
@@ -263,7 +281,7 @@ class CustomerLifecycle:
         clock = self._state.clock
         if deadline is None or clock.simulated:
             return True
-        return clock.real(deadline.at) > workflow.now() + LONGEST_IN_FLIGHT
+        return clock.real(deadline.at) > self._time.now + LONGEST_IN_FLIGHT
 
     async def _rest(self, caught: _Caught) -> None:
         """Sleep until something comes: a signal, the timer, an answer, or the end of patience."""
@@ -281,11 +299,12 @@ class CustomerLifecycle:
                 assert_never(caught)
 
     async def _wait_with_patience(self, awake: Callable[[], bool]) -> None:
-        patience = self._sends.patience(workflow.now())
+        until = self._sends.patient_until()
+        patience = max(until - workflow.now(), timedelta(milliseconds=1))
         try:
             await workflow.wait_condition(awake, timeout=patience, timeout_summary="patience with a touch in flight")
         except TimeoutError:
-            return
+            self._time.reached(until)
 
     def _should_continue_as_new(self) -> bool:
         if self._deliveries or self._pending or self._sends.in_flight:

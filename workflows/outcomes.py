@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from temporalio import workflow
+
 from activities.contracts import RecordOutcomesRequest
 from rules.effects import Effects
 from rules.entry import EntryDecided
 from rules.state import CustomerState
 from workflows import steps
+from workflows.steady import SteadyTime
 
 
 class Outcomes:
     """Collects what happenings led to, and records it in one transaction when it is time."""
 
-    def __init__(self) -> None:
+    def __init__(self, time: SteadyTime) -> None:
+        self._time = time
         self._waiting = Effects()
 
     def add(self, effects: Effects) -> None:
@@ -29,4 +33,6 @@ class Outcomes:
             return []
         rows, self._waiting = self._waiting, Effects()
         request = RecordOutcomesRequest(state, rows.stage_changes, rows.offers, rows.ended, rows.awards)
-        return (await steps.record_outcomes(request)).decisions
+        recorded = await steps.record_outcomes(request)
+        self._time.reached(workflow.now())
+        return recorded.decisions

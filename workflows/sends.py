@@ -14,6 +14,7 @@ from rules.effects import SendMessage
 from rules.gates import Answer
 from rules.state import CustomerState
 from rules.touches import planned_touch
+from workflows.steady import SteadyTime
 
 _RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=3.0, maximum_interval=timedelta(minutes=5)
@@ -33,7 +34,8 @@ class _InFlight:
 class Sends:
     """The touches in flight, in the order they were started."""
 
-    def __init__(self) -> None:
+    def __init__(self, time: SteadyTime) -> None:
+        self._time = time
         self._flying: list[_InFlight] = []
 
     @property
@@ -62,7 +64,7 @@ class Sends:
             retry_policy=_RETRY,
             summary=f"{send.journey}: {send.step}",
         )
-        self._flying.append(_InFlight(send, workflow.now() + state.numbers.patience, handle))
+        self._flying.append(_InFlight(send, self._time.now + state.numbers.patience, handle))
 
     def answered(self, state: CustomerState) -> list[Answer]:
         """The answers that have come, in the order the touches were started; they are in flight no more."""
@@ -76,15 +78,15 @@ class Sends:
                 self.start(state, one.send)
         return answers
 
-    def hold_back(self, happening: datetime, now: datetime) -> bool:
+    def hold_back(self, happening: datetime) -> bool:
         """Whether a happening has to wait for the answer of a touch that was due before it.
 
         So the run's next steps come before what happened after them, as in event time; but a provider that hangs
         keeps nothing waiting longer than patience lasts.
         """
-        return any(one.send.asked_for <= happening and one.patient_until > now for one in self._flying)
+        return any(one.send.asked_for <= happening and one.patient_until > self._time.now for one in self._flying)
 
-    def patience(self, now: datetime) -> timedelta:
-        """How long the touch that was started first may still hold back what comes after it."""
-        left = [one.patient_until - now for one in self._flying if one.patient_until > now]
-        return min(left, default=timedelta(milliseconds=1))
+    def patient_until(self) -> datetime:
+        """Until when the touch that was started first may still hold back what comes after it."""
+        untils = [one.patient_until for one in self._flying if one.patient_until > self._time.now]
+        return min(untils, default=self._time.now)
