@@ -34,7 +34,10 @@ PASSED_THROUGH = (
     "rules",
     "activities",
     "errors",
-    *(f"workflows.{name}" for name in ("attributes", "commands", "inbox", "outcomes", "sends", "steps", "timer")),
+    *(
+        f"workflows.{name}"
+        for name in ("attributes", "commands", "inbox", "outcomes", "sends", "steady", "steps", "timer")
+    ),
 )
 """Frozen values, pure functions and the helpers of the workflow: importing them anew for every customer would cost
 30 ms each. Import contracts and tests/workflows/test_determinism.py see to it that they stay harmless."""

@@ -4,6 +4,7 @@ SojournError
 ├── JourneyError            a journey that makes no sense
 ├── TemplateError           a text that cannot be used
 ├── DefinitionMissing       a published journey that this worker does not have
+├── RulesMissing            a life that goes by newer rules than this worker's
 ├── SettingsError           a setting that is missing or wrong
 ├── StackError              the embedded stack cannot run
 ├── DatabaseError           PostgreSQL cannot be used
@@ -27,6 +28,10 @@ class TemplateError(SojournError):
 
 class DefinitionMissing(SojournError):
     """A published journey that this worker does not have."""
+
+
+class RulesMissing(SojournError):
+    """A life that goes by newer rules than this worker's."""
 
 
 class SettingsError(SojournError):

@@ -23,6 +23,7 @@ from rules.effects import (
     StageChanged,
     TagChanged,
 )
+from rules.engine_numbers import EngineNumbers
 from rules.entry import EntryDecided
 from rules.gates import Answer
 from rules.state import CustomerState
@@ -72,8 +73,9 @@ class RecordEventsRequest:
 class RecordedBatch:
     """What is in store and has not taken effect yet, in the order to fold it, and what the fold needs to know.
 
-    `policy` is there when it differs from the state's. `restored` is the stored life of a customer whose
-    workflow had ended or was lost. `real_clock` says that a simulated clock is not allowed here.
+    `policy` and `numbers` are there when they differ from the state's. `restored` is the stored life of a customer
+    whose workflow had ended or was lost. `no_simulation` says that what a start input asks for beside the life as
+    everybody lives it, a clock or a number, does not count here.
     """
 
     events: list[RecordedEvent]
@@ -81,10 +83,13 @@ class RecordedBatch:
     rules_version: int
     language: Language
     policy: LifecyclePolicy | None = None
+    numbers: EngineNumbers | None = None
     restored: CustomerState | None = None
-    real_clock: bool = False
+    no_simulation: bool = False
     refused_id: bool = False
     """The workflow's id is no customer id: the deliveries are in quarantine, masked, and the workflow ends."""
+    stored_rules: int = 0
+    """The rules version of a stored life that is too new for this worker: nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)

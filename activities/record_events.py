@@ -40,6 +40,9 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
     incoming, rejected = _sort_out(world, request)
     async with world.pool.acquire() as connection, connection.transaction():
         last_sequence, stored = await _lock(connection, customer_id)
+        if (stored_rules := _stored_rules(state, stored)) > world.rules_version:
+            # Not even to be read: what this worker does not know of it would be lost with the next save.
+            return _answer(world, request, [], 0, stored_rules=stored_rules)
         restored = _restored(state, stored)
         current = restored or state
         # A database that was restored to an earlier time must not give out numbers that have taken effect already.
@@ -110,6 +113,11 @@ async def _lock(connection: PoolConnection, customer_id: CustomerId) -> tuple[in
     )
     assert row is not None
     return row["last_sequence"], row["state"]
+
+
+def _stored_rules(state: CustomerState, stored: Any) -> int:
+    """The rules version of the stored life, if a workflow would take it over."""
+    return stored["rules_version"] if stored is not None and state.policy is None else 0
 
 
 def _restored(state: CustomerState, stored: Any) -> CustomerState | None:
@@ -218,6 +226,7 @@ def _answer(
     *,
     restored: CustomerState | None = None,
     refused_id: bool = False,
+    stored_rules: int = 0,
 ) -> RecordedBatch:
     state = restored or request.state
     return RecordedBatch(
@@ -226,7 +235,9 @@ def _answer(
         rules_version=world.rules_version,
         language=world.language,
         policy=None if state.policy == world.policy else world.policy,
+        numbers=None if state.numbers == world.numbers else world.numbers,
         restored=restored,
-        real_clock=request.state.clock.simulated and not world.simulation_allowed,
+        no_simulation=not world.simulation_allowed,
         refused_id=refused_id,
+        stored_rules=stored_rules,
     )

@@ -15,7 +15,6 @@ from activities.contracts import Delivery
 from rules.clock import Clock
 from rules.state import CustomerState
 
-CONTINUE_AFTER = 500
 FASTEST = 1e9
 LONGEST_GRACE = timedelta(hours=1)
 ANCHORS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
@@ -25,12 +24,12 @@ ANCHORS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 class LifeInput:
     """The start input. Senders give `{}`; a player adds a clock; a run that continues another has its state.
 
-    `continue_after` is the number of happenings after which a run continues as new.
+    `continue_after` stands in the place of the engine's own number, where a simulation is allowed.
     """
 
     clock: Clock | None = None
     state: CustomerState | None = None
-    continue_after: int = CONTINUE_AFTER
+    continue_after: int | None = None
 
 
 _INPUT: TypeAdapter[LifeInput] = TypeAdapter(LifeInput)
@@ -50,7 +49,8 @@ def life_input(argument: bytes, *, continued: bool) -> LifeInput:
     except ValidationError:
         return LifeInput()
     clock = given.clock if given.clock is not None and _runs(given.clock) else None
-    return LifeInput(clock, None, given.continue_after if given.continue_after > 0 else CONTINUE_AFTER)
+    after = given.continue_after
+    return LifeInput(clock, None, after if after is not None and after > 0 else None)
 
 
 def clock_from(delivery: Delivery) -> Clock | None:

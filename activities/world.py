@@ -12,6 +12,7 @@ from journeys.lifecycle import LIFECYCLE_POLICY, LifecyclePolicy
 from journeys.names import Channel, Language
 from rules.clock import Clock
 from rules.definitions import Catalogue
+from rules.engine_numbers import EngineNumbers
 from rules.entry import EntryPolicy
 from rules.state import RULES_VERSION
 
@@ -25,6 +26,7 @@ class World:
     channels: Mapping[Channel, ChannelAdapter]
     language: Language = Language.CHINESE
     policy: LifecyclePolicy = LIFECYCLE_POLICY
+    numbers: EngineNumbers = EngineNumbers()
     rules_version: int = RULES_VERSION
     attribution: timedelta = timedelta(days=7)
     backfill_horizon: timedelta = timedelta(days=7)

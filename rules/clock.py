@@ -19,8 +19,8 @@ class Clock:
     """Business time as a function of real time: straight lines through points, then `speed` times as fast as real.
 
     The points are the anchors and, in order, those of `bends`; a play has bends where much happens, to go slower
-    there. Without bends it is one straight line; in production the identity. `grace` is real time: how long after a
-    deadline its timer fires, so that an event of the same instant is there.
+    there. Without bends it is one straight line; in production the identity. `grace` is that of a play, as in
+    `EngineNumbers`.
     """
 
     real_anchor: datetime = EPOCH

@@ -12,7 +12,7 @@ from rules import walk
 from rules.definitions import Definition, definition
 from rules.effects import CommandObeyed, Effects, EntryOffered, RunChanged
 from rules.entry import EntryDecided
-from rules.state import OBEYED_KEPT, CustomerState, Obeyed, Phase, Run
+from rules.state import CustomerState, Obeyed, Phase, Run
 from rules.values import value
 
 
@@ -208,7 +208,7 @@ def _answer(
     after: list[str],
     effects: Effects,
 ) -> None:
-    state.obeyed = [*state.obeyed, obeyed][-OBEYED_KEPT:]
+    state.obeyed = [*state.obeyed, obeyed][-state.going_by.obeyed_kept :]
     effects.obeyed.append(
         CommandObeyed(
             command.command_id,

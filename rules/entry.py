@@ -12,7 +12,7 @@ from rules.bucketing import globally_held_out, held_out
 from rules.conditions import CustomerFacts, holds, looked_at
 from rules.definitions import Catalogue, Definition, StageTrigger, definition
 from rules.effects import EntryOffered
-from rules.state import DEFERRED_KEPT, KEYS_KEPT, CustomerState, Deferred, Entries, Run
+from rules.state import CustomerState, Deferred, Entries, Run
 from rules.values import value
 
 ARBITRATION = "arbitration"
@@ -121,7 +121,7 @@ def open_run(state: CustomerState, decided: EntryDecided) -> Run:
     entries.count = decided.entry
     if decided.key:
         kept = [(key, ended) for key, ended in entries.keys.items() if key != decided.key]
-        entries.keys = dict([*kept, (decided.key, None)][-KEYS_KEPT:])
+        entries.keys = dict([*kept, (decided.key, None)][-state.going_by.keys_kept :])
     return run
 
 
@@ -139,7 +139,7 @@ def note_refusal(state: CustomerState, decided: EntryDecided) -> None:
         return
     assert decided.offer_again_until is not None
     new = Deferred(decided.journey, decided.cause, decided.key, decided.offer_again_until)
-    state.deferred = [*state.deferred, new][-DEFERRED_KEPT:]
+    state.deferred = [*state.deferred, new][-state.going_by.deferred_kept :]
 
 
 def _starting_on(catalogue: Catalogue, offer: EntryOffered) -> tuple[Definition, ...]:

@@ -7,12 +7,14 @@ ever added, with defaults.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from errors import RulesMissing
 from journeys.lifecycle import LifecyclePolicy
 from journeys.names import ContentHash, CustomerId, JourneyName, Language, Stage, StepId
 from rules.clock import Clock
+from rules.engine_numbers import TODAY, EngineNumbers
 from rules.values import value
 
 RULES_VERSION = 1
@@ -20,9 +22,15 @@ RULES_VERSION = 1
 
 TOUCHES_SHOWN = 20
 RUNS_SHOWN = 5
-OBEYED_KEPT = 20
-KEYS_KEPT = 50
-DEFERRED_KEPT = 5
+
+
+def ensure_rules(version: int) -> None:
+    """Raise `RulesMissing` for a life that goes by newer rules than this worker's: one that has them takes it over."""
+    if version > RULES_VERSION:
+        raise RulesMissing(
+            f"the life goes by rules version {version}, this worker has {RULES_VERSION}: leave it to workers of the"
+            " newer release, and stop this one"
+        )
 
 
 class Phase(StrEnum):
@@ -148,11 +156,11 @@ class CustomerState:
     """One customer's life so far."""
 
     customer_id: CustomerId
-    schema: int = 1
     rules_version: int = RULES_VERSION
     clock: Clock = field(default_factory=Clock)
     language: Language = Language.CHINESE
     policy: LifecyclePolicy | None = None
+    numbers: EngineNumbers | None = None
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     milestones: dict[str, datetime] = field(default_factory=dict)
     """The first time of each milestone event."""
@@ -172,6 +180,17 @@ class CustomerState:
     deferred: list[Deferred] = field(default_factory=list)
     obeyed: list[Obeyed] = field(default_factory=list)
     """The last commands and what was done, so that one that comes again is answered and not done again."""
+
+    @property
+    def grace(self) -> timedelta:
+        """How long after a deadline it acts, in real time."""
+        assert self.numbers is not None
+        return self.clock.grace if self.clock.simulated else self.numbers.grace
+
+    @property
+    def going_by(self) -> EngineNumbers:
+        """The engine's numbers that this life goes by; on paper those of today."""
+        return self.numbers or TODAY
 
     def run(self, journey: JourneyName, entry: int) -> Run | None:
         """An open run, or none if it has ended."""

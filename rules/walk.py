@@ -43,7 +43,6 @@ from rules.state import RUNS_SHOWN, CustomerState, EndedNote, Entries, Phase, Ru
 
 GOAL, GOAL_LATE, COMPLETED, EXPIRED = "goal", "goal_late", "completed", "expired"
 DISPLACED, TOO_LATE, BY_COMMAND = "displaced", "time_past", "ended_by_command"
-SEEN_KEPT = 16
 
 _Begun = Send | Wait | WaitFor | WaitUntil | When | Split | AwardPoints | ChangeTag | Repeat
 
@@ -217,18 +216,18 @@ def hear(state: CustomerState, run: Run, event: RecordedEvent, now: datetime, ef
     if event.name not in plan.waits_for:
         return
     if in_run:
-        _remember(run, plan, event)
+        _remember(run, plan, event, state.going_by.seen_kept)
     if run.phase is Phase.WAITING and run.step and _satisfies(plan.steps[run.step], run, event):
         satisfied(state, run, event.name, at, effects)
 
 
-def _remember(run: Run, plan: Plan, event: RecordedEvent) -> None:
+def _remember(run: Run, plan: Plan, event: RecordedEvent, kept: int) -> None:
     same = [one for one in run.seen if one[0] == event.name]
     others = [one for one in run.seen if one[0] != event.name]
-    run.seen = [*others, *same[1 - SEEN_KEPT :], (event.name, event.at)]
+    run.seen = [*others, *same[1 - kept :], (event.name, event.at)]
     for wait in plan.waits_where.get(event.name, ()):
         if fits(wait.where, event.data):
-            run.fitting[wait.id] = [*run.fitting.get(wait.id, []), event.at][-SEEN_KEPT:]
+            run.fitting[wait.id] = [*run.fitting.get(wait.id, []), event.at][-kept:]
 
 
 def fall_due(state: CustomerState, run: Run, due: datetime, effects: Effects) -> None:

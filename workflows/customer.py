@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import assert_never
 
@@ -30,22 +30,20 @@ from activities.contracts import (
 from activities.start import LifeInput, clock_from
 from journeys.names import CustomerId
 from rules import card, commands, life
-from rules.clock import Clock
+from rules.clock import EPOCH, Clock
 from rules.commands import Command, Verb
 from rules.effects import AskConditions, CheckConversion, Effects, RecordedEvent, ResolveTime
 from rules.entry import EntryDecided
 from rules.life import Deadline, What
-from rules.state import CustomerState, Obeyed
+from rules.state import CustomerState, Obeyed, ensure_rules
 from workflows import steps
 from workflows.attributes import Attributes
 from workflows.commands import Commands, command_from_update
 from workflows.inbox import delivery_from, life_input_from
 from workflows.outcomes import Outcomes
 from workflows.sends import LONGEST_IN_FLIGHT, Sends
+from workflows.steady import SteadyTime
 from workflows.timer import LazyTimer
-
-AT_ONCE = 200
-"""Deliveries in one transaction: a backlog must fit into the time and the marker of one local activity."""
 
 CANCEL_REFUSED = "cancel was refused: end the customer's journeys with end_journey"
 
@@ -72,13 +70,15 @@ class CustomerLifecycle:
             self._state.clock = start.clock
         self._continue_after = start.continue_after
         self._happenings = 0
-        self._newest_rules = self._state.rules_version
+        self._newest_rules, self._newest_numbers = self._state.rules_version, self._state.numbers
         self._deliveries: list[Delivery] = []
+        self._last_arrival = EPOCH
         self._pending: list[RecordedEvent] = []
         self._commands = Commands()
-        self._outcomes = Outcomes()
-        self._sends = Sends()
-        self._timer = LazyTimer()
+        self._time = SteadyTime(info.start_time)
+        self._outcomes = Outcomes(self._time)
+        self._sends = Sends(self._time)
+        self._timer = LazyTimer(self._time)
         self._attributes = Attributes()
         self._refused = self._noticed = False
         self._busy = True
@@ -106,6 +106,7 @@ class CustomerLifecycle:
     async def obey(self, name: str, arguments: Sequence[RawValue]) -> Obeyed:
         """Put a command behind the inbox; answers what the loop did, or why not."""
         command = command_from_update(name, arguments)
+        self._time.reached(workflow.now())
         self._busy = True
         return await self._commands.wait_for_turn(command)
 
@@ -120,6 +121,7 @@ class CustomerLifecycle:
         return CustomerView(self._state, self._busy, self._timer.fires_at)
 
     async def _live(self) -> None:
+        ensure_rules(self._state.rules_version)
         await self._do(life.resume(self._state))
         while True:
             await self._take_in()
@@ -142,30 +144,44 @@ class CustomerLifecycle:
     async def _take_in(self) -> None:
         """Drain the inbox into the books; what is new waits in line to take effect."""
         while self._deliveries or (self._state.policy is None and not self._refused):
-            deliveries = tuple(self._deliveries[:AT_ONCE])
-            del self._deliveries[:AT_ONCE]
+            deliveries = self._some_deliveries()
             for_books = tuple(one for one in deliveries if not self._adjusted_clock(one))
             if not for_books and self._state.policy is not None:
                 continue
             batch = await steps.record_events(RecordEventsRequest(self._state, for_books))
+            self._time.reached(workflow.now())
+            if for_books:
+                self._last_arrival = self._time.now
             if batch.refused_id:
-                self._refused, self._busy = True, False
+                self._refused, self._busy, self._state.numbers = True, False, batch.numbers
             else:
                 await self._take_over(batch)
 
     async def _take_over(self, batch: RecordedBatch) -> None:
+        ensure_rules(batch.stored_rules)
         self._state = batch.restored or self._state
         state = self._state
         state.policy = batch.policy or state.policy
         state.language = batch.language
         state.rules_version = state.rules_version or batch.rules_version
-        self._newest_rules = batch.rules_version
-        if batch.real_clock:
-            state.clock = Clock()
+        ensure_rules(state.rules_version)
+        self._newest_rules = max(self._newest_rules, state.rules_version, batch.rules_version)
+        state.numbers = state.numbers or batch.numbers
+        self._newest_numbers = batch.numbers or state.numbers
+        if batch.no_simulation:
+            state.clock, self._continue_after = Clock(), None
         queued = {event.sequence for event in self._pending}
         self._pending += [event for event in batch.events if event.sequence not in queued]
         if batch.restored is not None:
             await self._do(life.resume(state))
+
+    def _some_deliveries(self) -> tuple[Delivery, ...]:
+        """As many as fit into one transaction. The first is alone: how many fit comes with its answer."""
+        numbers = self._state.numbers
+        at_once = numbers.at_once if numbers else 1
+        some = tuple(self._deliveries[:at_once])
+        del self._deliveries[:at_once]
+        return some
 
     def _adjusted_clock(self, delivery: Delivery) -> bool:
         """A player may slow a simulated clock down; to anything else the signal is unknown."""
@@ -188,7 +204,7 @@ class CustomerLifecycle:
                 return self._at_rest()
             at = event.at if event else deadline.at if deadline else None
             assert at is not None
-            if self._sends.hold_back(at, workflow.now()):
+            if self._sends.hold_back(at):
                 await self._outcomes.record(self._state)
                 return _Caught.HELD_BACK
             self._happenings += 1
@@ -208,8 +224,18 @@ class CustomerLifecycle:
         return (None, deadline) if self._is_due(deadline) else (None, None)
 
     def _is_due(self, deadline: Deadline) -> bool:
-        clock = self._state.clock
-        return clock.real(deadline.at) + clock.grace <= workflow.now()
+        return self._acts_at(deadline) <= self._time.now
+
+    def _acts_at(self, deadline: Deadline) -> datetime:
+        """When a deadline acts, in real time: a little after it is due.
+
+        One that is past already acts a little after the last arrival: while a history comes in, the event before it
+        may be on its way.
+        """
+        return max(self._state.clock.real(deadline.at), self._last_arrival) + self._state.grace
+
+    def _is_past(self, deadline: Deadline | None) -> bool:
+        return deadline is not None and self._state.clock.real(deadline.at) <= workflow.now()
 
     def _at_rest(self) -> _Caught:
         """Nothing is due. Whoever never was a customer, or has been gone for long, has nothing left to do."""
@@ -221,7 +247,7 @@ class CustomerLifecycle:
     async def _take_event(self, event: RecordedEvent) -> None:
         self._pending.pop(0)
         self._state.attention = []  # life goes on: whatever a person was told to look at is past
-        effects = life.take_event(self._state, event, self._state.clock.business(workflow.now()))
+        effects = life.take_event(self._state, event, self._state.clock.business(self._time.now))
         self._state.has_folded(event.sequence)
         await self._do(effects)
 
@@ -252,7 +278,7 @@ class CustomerLifecycle:
         """Do a command, in its turn. It is answered before it stands in the audit: a database that is down keeps nobody
         from stopping a journey.
         """
-        state, now = self._state, self._state.clock.business(workflow.now())
+        state, now = self._state, self._state.clock.business(self._time.now)
         effects = Effects()
         if commands.known(state, command) is None:
             effects = await self._obeyed(command, now)
@@ -284,20 +310,23 @@ class CustomerLifecycle:
             self._outcomes.tags,
         )
         answer = await steps.evaluate_conditions(request)
+        self._time.reached(workflow.now())
         await self._do(life.take_conditions(state, asked, answer.holds))
 
     async def _resolve_time(self, asked: ResolveTime) -> None:
         answer = await steps.resolve_time(ResolveTimeRequest(self._state.customer_id, asked))
+        self._time.reached(workflow.now())
         await self._do(life.take_time(self._state, asked, answer.at))
 
     async def _check(self, check: CheckConversion) -> None:
         state = self._state
         request = CheckConversionRequest(state.customer_id, check, state.folded, tuple(state.folded_ahead))
         answer = await steps.check_conversion(request)
+        self._time.reached(workflow.now())
         if answer.found is not None and not answer.folded:
             self._pending = [event for event in self._pending if event.sequence != answer.found.sequence]
             state.has_folded_ahead(answer.found.sequence)
-        now = state.clock.business(workflow.now())
+        now = state.clock.business(self._time.now)
         await self._do(life.take_check(state, check, answer.found, now, answer.folded))
 
     def _show(self, caught: _Caught) -> None:
@@ -305,15 +334,15 @@ class CustomerLifecycle:
 
         A touch in flight is answered in a moment, as a rule: until then the timer and the list stay as they are.
         """
-        clock, flying = self._state.clock, self._sends.in_flight
-        deadline = life.next_deadline(self._state)
+        flying, deadline = self._sends.in_flight, life.next_deadline(self._state)
         if caught is _Caught.UP and not (flying and self._can_wait(deadline)):
-            self._timer.arm(clock, deadline)
+            self._timer.arm(deadline, self._acts_at(deadline) if deadline else None)
         if not flying:
             self._attributes.show(self._state, self._timer.fires_at)
         workflow.set_current_details(card.render(self._state))
         self._noticed = False
-        self._busy = bool(self._pending or flying or self._deliveries or self._commands.waiting)
+        waiting = self._deliveries or self._commands.waiting
+        self._busy = bool(self._pending or flying or waiting or self._is_past(deadline))
 
     def _show_last(self) -> None:
         """Leave a life that is over in the list under its last stage; whoever never was a customer is not listed."""
@@ -326,7 +355,7 @@ class CustomerLifecycle:
         clock = self._state.clock
         if deadline is None or clock.simulated:
             return True
-        return clock.real(deadline.at) > workflow.now() + LONGEST_IN_FLIGHT
+        return clock.real(deadline.at) > self._time.now + LONGEST_IN_FLIGHT
 
     async def _rest(self, caught: _Caught) -> None:
         """Sleep until something comes: a signal, the timer, an answer, or the end of patience."""
@@ -344,17 +373,19 @@ class CustomerLifecycle:
                 assert_never(caught)
 
     async def _wait_with_patience(self, awake: Callable[[], bool]) -> None:
-        patience = self._sends.patience(workflow.now())
+        until = self._sends.patient_until()
+        patience = max(until - workflow.now(), timedelta(milliseconds=1))
         try:
             await workflow.wait_condition(awake, timeout=patience, timeout_summary="patience with a touch in flight")
         except TimeoutError:
-            return
+            self._time.reached(until)
 
     def _should_continue_as_new(self) -> bool:
         if self._deliveries or self._pending or self._sends.in_flight or self._commands.waiting:
             return False
+        assert self._state.numbers is not None
         return (
-            self._happenings >= self._continue_after
+            self._happenings >= (self._continue_after or self._state.numbers.continue_after)
             or workflow.info().is_continue_as_new_suggested()
             or self._newest_rules > self._state.rules_version
         )
@@ -363,5 +394,5 @@ class CustomerLifecycle:
         """Carry the state over into a fresh history; nothing is in flight and the inbox is empty."""
         await workflow.wait_condition(workflow.all_handlers_finished)
         if not self._deliveries:
-            self._state.rules_version = self._newest_rules
+            self._state.rules_version, self._state.numbers = self._newest_rules, self._newest_numbers
             workflow.continue_as_new(args=[LifeInput(None, self._state, self._continue_after)])

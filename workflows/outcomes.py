@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from temporalio import workflow
+
 from activities.contracts import RecordOutcomesRequest
 from rules.effects import Effects, TagChanged
 from rules.entry import EntryDecided
 from rules.state import CustomerState
 from workflows import steps
+from workflows.steady import SteadyTime
 
 
 class Outcomes:
     """Collects what happenings led to, and records it in one transaction when it is time."""
 
-    def __init__(self) -> None:
+    def __init__(self, time: SteadyTime) -> None:
+        self._time = time
         self._waiting = Effects()
 
     def add(self, effects: Effects) -> None:
@@ -48,4 +52,6 @@ class Outcomes:
             rows.changes,
             rows.obeyed,
         )
-        return (await steps.record_outcomes(request)).decisions
+        recorded = await steps.record_outcomes(request)
+        self._time.reached(workflow.now())
+        return recorded.decisions

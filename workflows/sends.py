@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -14,13 +14,11 @@ from rules.effects import SendMessage
 from rules.gates import Answer
 from rules.state import CustomerState
 from rules.touches import planned_touch
+from workflows.steady import SteadyTime
 
 _RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=3.0, maximum_interval=timedelta(minutes=5)
 )
-
-PATIENCE = timedelta(seconds=10)
-"""How long a touch in flight may hold back what happened after it (real time)."""
 
 LONGEST_IN_FLIGHT = timedelta(hours=1)
 """After so long without an answer the touch is handed in again; a touch that was claimed is not sent twice."""
@@ -29,14 +27,15 @@ LONGEST_IN_FLIGHT = timedelta(hours=1)
 @dataclass(slots=True)
 class _InFlight:
     send: SendMessage
-    started_at: datetime
+    patient_until: datetime
     handle: workflow.ActivityHandle[SendMessageResult]
 
 
 class Sends:
     """The touches in flight, in the order they were started."""
 
-    def __init__(self) -> None:
+    def __init__(self, time: SteadyTime) -> None:
+        self._time = time
         self._flying: list[_InFlight] = []
 
     @property
@@ -53,10 +52,11 @@ class Sends:
         """Hand a touch to the queue of its channel; not twice."""
         if any(one.send == send for one in self._flying):
             return
+        assert state.numbers is not None
         touch = planned_touch(send.definition, send.step, send.channel)
         handle = workflow.start_activity(
             "send_message",
-            SendMessageRequest(state.customer_id, send, state.clock, state.folded),
+            SendMessageRequest(state.customer_id, send, replace(state.clock, grace=state.grace), state.folded),
             result_type=SendMessageResult,
             task_queue=channel_queue(touch.channels[send.channel], workflow.info().task_queue),
             start_to_close_timeout=timedelta(seconds=30),
@@ -64,7 +64,7 @@ class Sends:
             retry_policy=_RETRY,
             summary=f"{send.journey}: {send.step}",
         )
-        self._flying.append(_InFlight(send, workflow.now(), handle))
+        self._flying.append(_InFlight(send, self._time.now + state.numbers.patience, handle))
 
     def answered(self, state: CustomerState) -> list[Answer]:
         """The answers that have come, in the order the touches were started; they are in flight no more."""
@@ -78,15 +78,15 @@ class Sends:
                 self.start(state, one.send)
         return answers
 
-    def hold_back(self, happening: datetime, now: datetime) -> bool:
+    def hold_back(self, happening: datetime) -> bool:
         """Whether a happening has to wait for the answer of a touch that was due before it.
 
         So the run's next steps come before what happened after them, as in event time; but a provider that hangs
         keeps nothing waiting longer than patience lasts.
         """
-        return any(one.send.asked_for <= happening and one.started_at + PATIENCE > now for one in self._flying)
+        return any(one.send.asked_for <= happening and one.patient_until > self._time.now for one in self._flying)
 
-    def patience(self, now: datetime) -> timedelta:
-        """How long the touch that was started first may still hold back what comes after it."""
-        left = [one.started_at + PATIENCE - now for one in self._flying if one.started_at + PATIENCE > now]
-        return min(left, default=timedelta(milliseconds=1))
+    def patient_until(self) -> datetime:
+        """Until when the touch that was started first may still hold back what comes after it."""
+        untils = [one.patient_until for one in self._flying if one.patient_until > self._time.now]
+        return min(untils, default=self._time.now)

@@ -15,7 +15,7 @@ REPLAYED = sorted(
 )
 FORBIDDEN_CALLS = {"hash", "now", "utcnow", "today", "uuid4", "random", "as_completed", "set", "frozenset"}
 ALLOWED = {
-    "workflow.now": "the time of the workflow task",
+    "workflow.now": "for SteadyTime, after an answer, and for the length of a timer: never to decide by",
     # Membership only: these sets are asked whether something is in them, never iterated.
     "plan.py: frozenset": "exits_on and waits_for",
     "definitions.py: frozenset": "goals",

@@ -7,10 +7,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from embedded import EmbeddedStack
+from tests.live import live
 from tests.replay import CORPUS
 
 ROOT = Path(__file__).parents[2]
@@ -102,6 +105,51 @@ def test_a_language_that_has_learned_something_reads_what_was_published_before(c
     )
     done = replay(copy)
     assert done.returncode == 0, done.stderr
+
+
+NUMBERS = {
+    "continue_after: int = 500": "continue_after: int = 1",
+    "at_once: int = 200": "at_once: int = 1",
+    "grace: timedelta = timedelta(seconds=2)": "grace: timedelta = timedelta(0)",
+    "patience: timedelta = timedelta(seconds=10)": "patience: timedelta = timedelta(0)",
+}
+
+
+async def test_a_number_of_the_engine_edited_breaks_no_life_under_way(
+    copy: Path, stack: EmbeddedStack, database_url: str
+) -> None:
+    """A life brings the numbers that it began with."""
+    for recorded in (copy / "tests" / "histories").iterdir():
+        recorded.unlink()
+    busy = await busy_life(stack, database_url)
+    (copy / "tests" / "histories" / "busy.json").write_text(busy, encoding="utf-8")
+    for old, new in NUMBERS.items():
+        edit(copy / "rules" / "engine_numbers.py", old, new)
+        done = replay(copy)
+        assert done.returncode == 0, done.stderr
+        assert "1 histories, 0 broken" in done.stdout
+        edit(copy / "rules" / "engine_numbers.py", new, old)
+
+
+async def busy_life(stack: EmbeddedStack, database_url: str) -> str:
+    """The history of a life in which each of the numbers has a say.
+
+    A backlog, a touch that holds back what came after it, a deadline that is past already, a wait.
+    """
+    async with live(stack, database_url, working=False) as world:
+        amy = world.customer("amy")
+        now = datetime.now(UTC)
+        for name, hours in (("app_registered", 120), ("checked_in", 119), ("account_opened", 118)):
+            await world.event(amy, name, now - timedelta(hours=hours))
+
+        async def waits_for_a_deposit() -> bool:
+            return [run.step for run in (await world.view(amy)).state.runs] == ["deposit_made-within-7d"]
+
+        async with world.working():
+            await world.until(waits_for_a_deposit)
+            await world.event(amy, "checked_in", now)
+            await world.settled(amy)
+        return (await world.handle(amy).fetch_history()).to_json()
 
 
 @pytest.mark.parametrize(
