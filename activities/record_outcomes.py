@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from operator import itemgetter
 
 from activities.contracts import OutcomesRecorded, RecordOutcomesRequest
 from activities.conversions import convert
 from activities.database import PoolConnection
 from activities.record_events import STATE
+from activities.runs import open_run_row, put_back_runs
 from activities.world import World
-from journeys.names import ContentHash, CustomerId, JourneyName
-from rules.definitions import definition
+from journeys.names import CustomerId
 from rules.effects import EntryOffered, PointsAwarded, RunEnded, StageChanged
 from rules.entry import EntryDecided, decide
 from rules.life import take_entry
@@ -24,6 +25,7 @@ async def record_outcomes(world: World, request: RecordOutcomesRequest) -> Outco
     customer_id = state.customer_id
     async with world.pool.acquire() as connection, connection.transaction():
         await _save(connection, state)
+        await put_back_runs(connection, state)
         await _stage_changes(connection, customer_id, request.stage_changes)
         await _ended(connection, customer_id, request.ended)
         await _award_points(connection, customer_id, request.awards)
@@ -84,24 +86,47 @@ async def _award_points(connection: PoolConnection, customer_id: CustomerId, awa
 async def _decide(
     connection: PoolConnection, world: World, state: CustomerState, offers: Sequence[EntryOffered]
 ) -> AsyncIterator[EntryDecided]:
-    """Decide each offer that has no decision yet; answers the decisions as they stand in the books.
+    """The decisions on each offer: those that are in the books, whoever took them, then those that are still missing.
 
     Each run is opened before the next decision: two offers of one moment must not enter a journey twice.
     """
+    taken = await _taken(connection, state.customer_id, offers)
+    known = {(one.cause, one.journey) for one in taken}
     for offer in offers:
-        too_old = world.age(state.clock, offer.at) > world.backfill_horizon
-        for one in decide(world.catalogue, offer, state, too_old=too_old):
-            decided = await _decision(connection, state.customer_id, one)
-            if not decided.refused:
-                await _enter(connection, state, decided)
+        for decided in (one for one in taken if one.cause == offer.cause):
+            await _enter(connection, state, decided)
             yield decided
+        too_old = world.age(state.clock, offer.at) > world.backfill_horizon
+        for decided in decide(world.catalogue, offer, state, too_old=too_old):
+            if (decided.cause, decided.journey) not in known:
+                known.add((decided.cause, decided.journey))
+                await _write(connection, state.customer_id, decided)
+                await _enter(connection, state, decided)
+                yield decided
 
 
-async def _decision(connection: PoolConnection, customer_id: CustomerId, decided: EntryDecided) -> EntryDecided:
-    written = await connection.fetchval(
+async def _taken(
+    connection: PoolConnection, customer_id: CustomerId, offers: Sequence[EntryOffered]
+) -> list[EntryDecided]:
+    """The decisions on the offers that are in the books, in the order in which a catalogue decides."""
+    if not offers:
+        return []
+    rows = await connection.fetch(
+        """
+        SELECT journey, version, definition, cause, at, entry, refused FROM entry_decision
+        WHERE customer_id = $1 AND cause = ANY($2::text[])
+        """,
+        customer_id,
+        [offer.cause for offer in offers],
+    )
+    return [EntryDecided(**row) for row in sorted(rows, key=itemgetter("journey"))]
+
+
+async def _write(connection: PoolConnection, customer_id: CustomerId, decided: EntryDecided) -> None:
+    await connection.execute(
         """
         INSERT INTO entry_decision (customer_id, journey, cause, at, version, definition, entry, refused)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING true
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         """,
         customer_id,
         decided.journey,
@@ -112,49 +137,23 @@ async def _decision(connection: PoolConnection, customer_id: CustomerId, decided
         decided.entry,
         decided.refused,
     )
-    return decided if written else await _stored_decision(connection, customer_id, decided)
-
-
-async def _stored_decision(connection: PoolConnection, customer_id: CustomerId, decided: EntryDecided) -> EntryDecided:
-    row = await connection.fetchrow(
-        """
-        SELECT at, version, definition, entry, refused FROM entry_decision
-        WHERE customer_id = $1 AND journey = $2 AND cause = $3
-        """,
-        customer_id,
-        decided.journey,
-        decided.cause,
-    )
-    assert row is not None
-    return EntryDecided(
-        JourneyName(decided.journey),
-        row["version"],
-        ContentHash(row["definition"]),
-        decided.cause,
-        row["at"],
-        row["entry"],
-        row["refused"],
-    )
 
 
 async def _enter(connection: PoolConnection, state: CustomerState, decided: EntryDecided) -> None:
-    """Open the run, in the books and in the state that is stored with them."""
-    plan = definition(decided.definition).plan
-    await connection.execute(
-        """
-        INSERT INTO journey_run (customer_id, journey, entry, version, definition, entered_at,
-                                 goal_event, goal_until, exit_events)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (customer_id, journey, entry) DO NOTHING
-        """,
+    """Open the run, in the books and in the state that is stored with them.
+
+    Raises `DefinitionMissing` if this worker does not ship what was entered: another has to go on.
+    """
+    if decided.refused:
+        return
+    await open_run_row(
+        connection,
         state.customer_id,
         decided.journey,
         decided.entry,
         decided.version,
         decided.definition,
         decided.at,
-        plan.goal,
-        decided.at + plan.goal_within if plan.goal else None,
-        sorted(plan.exits_on),
     )
     # What the first steps award or end is written with the entry; the workflow does not write it again.
     first = take_entry(state, decided)
@@ -167,11 +166,16 @@ def _earliest(entered: Sequence[EntryDecided]) -> datetime:
 
 
 async def _save(connection: PoolConnection, state: CustomerState) -> None:
-    """Store the life as it stands, which locks the customer; what a gate looks at changes: the version goes up."""
+    """Store the life as it stands, which locks the customer; what a gate looks at changes: the version goes up.
+
+    A database that was restored to an earlier time may not know the customer.
+    """
     await connection.execute(
         """
-        UPDATE customer SET version = version + 1, state = $2, stage = $3, stage_since = $4
-        WHERE customer_id = $1
+        INSERT INTO customer (customer_id, state, stage, stage_since) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (customer_id) DO UPDATE
+        SET version = customer.version + 1, state = excluded.state, stage = excluded.stage,
+            stage_since = excluded.stage_since
         """,
         state.customer_id,
         STATE.dump_python(state, mode="json"),

@@ -1,0 +1,79 @@
+"""The rows of runs: opened when a customer enters, and put back if the books have lost them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from activities.database import PoolConnection
+from journeys.names import ContentHash, CustomerId, JourneyName
+from rules.definitions import definition
+from rules.state import CustomerState
+
+END_LOST = "end_lost"
+"""The outcome of a run that was still open in the books when the customer entered the journey anew."""
+
+
+async def open_run_row(
+    connection: PoolConnection,
+    customer_id: CustomerId,
+    journey: JourneyName,
+    entry: int,
+    version: int,
+    hash: ContentHash,
+    entered_at: datetime,
+) -> None:
+    """Write down that a run began; it stands if it is there.
+
+    An earlier run of the journey that is still open in the books is closed: a database that was restored to an
+    earlier time does not know of its end.
+    """
+    plan = definition(hash).plan
+    await connection.execute(
+        """
+        WITH lost AS (
+            UPDATE journey_run SET ended_at = greatest($6, entered_at), outcome = $10
+            WHERE customer_id = $1 AND journey = $2 AND entry < $3 AND ended_at IS NULL
+            RETURNING entry
+        ), unanswered AS (
+            UPDATE touch SET outcome = 'in_doubt', reason = 'answer_lost', settled_at = now()
+            FROM lost
+            WHERE touch.customer_id = $1 AND touch.journey = $2 AND touch.entry = lost.entry AND outcome = 'claimed'
+        )
+        INSERT INTO journey_run (customer_id, journey, entry, version, definition, entered_at,
+                                 goal_event, goal_until, exit_events)
+        -- Counted, so that the others are closed before this one is opened: one may be open.
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM (SELECT count(*) AS closed FROM lost) AS before WHERE closed >= 0
+        ON CONFLICT (customer_id, journey, entry) DO NOTHING
+        """,
+        customer_id,
+        journey,
+        entry,
+        version,
+        hash,
+        entered_at,
+        plan.goal,
+        entered_at + plan.goal_within if plan.goal else None,
+        sorted(plan.exits_on),
+        END_LOST,
+    )
+
+
+async def put_back_runs(connection: PoolConnection, state: CustomerState) -> None:
+    """Write the open runs of a life that the books do not know: a database that was restored has lost them."""
+    if not state.runs:
+        return
+    lost = await connection.fetch(
+        """
+        SELECT place FROM unnest($2::text[], $3::int[]) WITH ORDINALITY AS run (journey, entry, place)
+        WHERE NOT EXISTS (SELECT FROM journey_run AS known WHERE known.customer_id = $1
+                            AND known.journey = run.journey AND known.entry = run.entry)
+        """,
+        state.customer_id,
+        [run.journey for run in state.runs],
+        [run.entry for run in state.runs],
+    )
+    for row in lost:
+        run = state.runs[row["place"] - 1]
+        await open_run_row(
+            connection, state.customer_id, run.journey, run.entry, run.version, run.definition, run.entered_at
+        )
