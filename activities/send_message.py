@@ -341,7 +341,8 @@ async def _read_facts(world: World, planned: _Planned) -> _Known:
     if row is None:
         raise DatabaseError(
             f"journey_run has no row for {planned.send.journey} entry {planned.send.entry} of customer"
-            f" {planned.customer_id}: the database is not the one this life was recorded in"
+            f" {planned.customer_id}: the database is not the one this life was recorded in, or was restored to an"
+            " earlier time; then the row is written again with the customer's next event"
         )
     return _known(row, planned, set(Channel) - set(world.channels))
 

@@ -21,7 +21,7 @@ PROBLEMS_FOUND = 1
 
 @click.command()
 def check() -> None:
-    """Check that every live journey is published as it is, and that its texts are there.
+    """Check that every live journey is published as it is, and that its texts are there and can be filled in.
 
     Exit code 1 if anything is wrong; each problem is a sentence that says how to mend it.
     """

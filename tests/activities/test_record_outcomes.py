@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from activities.contracts import RecordOutcomesRequest
-from activities.database import Pool, open_pool
+from activities.database import Pool
 from activities.record_outcomes import record_outcomes
 from activities.world import World
 from errors import DefinitionMissing
@@ -43,14 +42,6 @@ def starting_on_app_opened(name: str) -> Published:
 
 
 A, B, C = map(starting_on_app_opened, "abc")
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    """Connections to the database of the test."""
-    pool = await open_pool(database_url, size=2)
-    yield pool
-    await pool.close()
 
 
 def amy() -> CustomerState:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +9,7 @@ import pytest
 
 from activities.channels import Unknown
 from activities.contracts import SendMessageRequest
-from activities.database import Pool, open_pool
+from activities.database import Pool
 from activities.runs import open_run_row
 from activities.send_message import send_message
 from activities.templates import store_templates
@@ -51,11 +50,10 @@ class Unanswered:
 
 
 @pytest.fixture
-async def unanswered(database_url: str) -> AsyncIterator[Unanswered]:
+async def unanswered(pool: Pool) -> Unanswered:
     """The first message of win-back, claimed for app push and not confirmed."""
     value = with_templates(win_back, templates())
     push = FakeChannel(Channel.APP_PUSH, answers=[Unknown("timed_out")])
-    pool = await open_pool(database_url, size=2)
     world = World(pool, Catalogue.of([value]), {Channel.APP_PUSH: push})
     await store_templates(pool, value.templates.values())
     await pool.execute("INSERT INTO customer (customer_id) VALUES ($1)", AMY)
@@ -65,8 +63,7 @@ async def unanswered(database_url: str) -> AsyncIterator[Unanswered]:
     send = SendMessage(win_back.name, 1, value.content_hash(), StepId("we-are-here"), NOW, NOW, 0)
     touch = Unanswered(pool, world, push, SendMessageRequest(AMY, send, Clock(), 0))
     assert isinstance(await touch.ask_again(), TryLater)
-    yield touch
-    await pool.close()
+    return touch
 
 
 async def consent(pool: Pool, *, given: bool, at: datetime) -> None:
