@@ -152,6 +152,13 @@ def take_check(
     return effects
 
 
+def put_off(state: CustomerState, check: CheckConversion) -> None:
+    """Events came in while the books were asked: the deadline stands again, and comes after what was before it."""
+    run = state.run(check.journey, check.entry)
+    if run is not None and run.step == check.step and run.phase is Phase.ASKED:
+        run.phase = Phase.WAITING
+
+
 def resume(state: CustomerState) -> Effects:
     """Go on with a life that was carried over or restored: nothing is in flight, so open questions are asked again."""
     effects = Effects()
