@@ -83,6 +83,7 @@ def recorded(world: World, row: asyncpg.Record) -> RecordedEvent:
         milestone=event is not None and event.milestone,
         starts=bool(world.catalogue.starting_on_event(row["name"])),
         held_until=data.held_until(row["occurred_at"]) if data else None,
+        recorded_at=row.get("recorded_at"),
     )
 
 
@@ -211,7 +212,7 @@ async def _not_folded(connection: PoolConnection, state: CustomerState) -> list[
     """What has not taken effect, the first by event time, and one more than is answered, if there is."""
     return await connection.fetch(
         """
-        SELECT sequence, event_id, name, occurred_at, data FROM customer_event
+        SELECT sequence, event_id, name, occurred_at, recorded_at, data FROM customer_event
         WHERE customer_id = $1 AND sequence > $2 AND sequence <> ALL($3::bigint[])
         ORDER BY occurred_at, sequence LIMIT $4
         """,

@@ -13,7 +13,8 @@ from rules.values import value
 class RecordedEvent:
     """An event as the fold needs it: what the store and the catalogue say of it.
 
-    `sequence` is its place among the customer's events; `starts` that some journey starts on it.
+    `sequence` is its place among the customer's events; `starts` that some journey starts on it; `recorded_at` the
+    real time at which the books took it.
     """
 
     sequence: int
@@ -23,6 +24,7 @@ class RecordedEvent:
     milestone: bool = False
     starts: bool = False
     held_until: datetime | None = None
+    recorded_at: datetime | None = None
 
 
 @value

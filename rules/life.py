@@ -62,7 +62,7 @@ def may_end(state: CustomerState) -> bool:
 
 
 def take_event(state: CustomerState, event: RecordedEvent, now: datetime) -> Effects:
-    """An event took place: stage, goals, exits and waits, then what may start on it."""
+    """An event took place: stage, goals, exits and waits, then what may start on it. It was recorded at `now`."""
     assert state.policy is not None
     effects = Effects()
     _moved(state, event.at)

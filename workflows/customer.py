@@ -224,9 +224,13 @@ class CustomerLifecycle:
 
     async def _take_event(self, event: RecordedEvent) -> None:
         self._state.attention = []  # life goes on: whatever a person was told to look at is past
-        effects = life.take_event(self._state, event, self._state.clock.business(self._time.now))
+        effects = life.take_event(self._state, event, self._recorded_at(event))
         self._has_folded(event)
         await self._do(effects)
+
+    def _recorded_at(self, event: RecordedEvent) -> datetime:
+        """The business time at which an event was recorded: what comes late acts then, also when it is done again."""
+        return self._state.clock.business(event.recorded_at or self._time.now)
 
     def _has_folded(self, event: RecordedEvent) -> None:
         self._pending = [one for one in self._pending if one.sequence != event.sequence]
@@ -260,7 +264,7 @@ class CustomerLifecycle:
             return
         if answer.found is not None and not answer.folded:
             self._has_folded(answer.found)
-        now = state.clock.business(self._time.now)
+        now = self._recorded_at(answer.found) if answer.found else check.due
         await self._do(life.take_check(state, check, answer.found, now, answer.folded))
 
     def _show(self, caught: _Caught) -> None:
