@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 
 from activities.audit import audit
-from activities.database import Connection, PoolConnection
+from activities.database import Connection
 from errors import InputError
 from journeys.names import Channel, JourneyName, TemplateName
 from rules.gates import Brake, BrakeMode
@@ -43,12 +45,7 @@ class BrakeSet:
         return BrakeScope(self.brake.journey, self.brake.template, self.brake.channel)
 
 
-async def active_brakes(connection: Connection | PoolConnection) -> tuple[Brake, ...]:
-    """The brakes that are on, as the gates take them, in the order they were put on."""
-    return tuple(each.brake for each in await list_brakes(connection))
-
-
-async def list_brakes(connection: Connection | PoolConnection) -> list[BrakeSet]:
+async def list_brakes(connection: Connection) -> list[BrakeSet]:
     """The brakes that are on, the oldest first."""
     rows = await connection.fetch(
         """
@@ -132,9 +129,13 @@ async def _write_audit(connection: Connection, command: str, brake: BrakeSet, *,
     )
 
 
-def _brake_set(row: asyncpg.Record) -> BrakeSet:
+def brake_of(row: asyncpg.Record | Mapping[str, Any]) -> Brake:
+    """A row of the table as the gates take it."""
     channel = row["channel"]
-    brake = Brake(
+    return Brake(
         BrakeMode(row["mode"]), row["reason"], row["journey"], row["template"], Channel(channel) if channel else None
     )
-    return BrakeSet(row["brake_id"], brake, row["set_by"], row["set_at"])
+
+
+def _brake_set(row: asyncpg.Record) -> BrakeSet:
+    return BrakeSet(row["brake_id"], brake_of(row), row["set_by"], row["set_at"])

@@ -85,12 +85,16 @@ def _fits(row: asyncpg.Record, plan: Plan, step: WaitFor) -> bool:
 async def _take_fact(world: World, request: CheckConversionRequest, fact: asyncpg.Record) -> asyncpg.Record:
     """Copy a fact into the events; answers the event of its id, also if that was there already."""
     async with world.pool.acquire() as connection, connection.transaction():
+        # A database that was restored to an earlier time must not give out numbers that have taken effect already.
         sequence = await connection.fetchval(
             """
-            UPDATE customer SET last_sequence = last_sequence + 1, version = version + 1
-            WHERE customer_id = $1 RETURNING last_sequence
+            INSERT INTO customer (customer_id, last_sequence) VALUES ($1, $2::bigint + 1)
+            ON CONFLICT (customer_id) DO UPDATE
+            SET last_sequence = greatest(customer.last_sequence, $2) + 1, version = customer.version + 1
+            RETURNING last_sequence
             """,
             request.customer_id,
+            max((request.folded, *request.folded_ahead)),
         )
         await connection.execute(
             """

@@ -63,16 +63,21 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class RecordEventsRequest:
-    """Store these deliveries. The state is stored with them, as it was before they took effect."""
+    """Store these deliveries. The state is stored with them, as it was before they took effect.
+
+    Without `answer` more follow at once: what has not taken effect is told with the last of them.
+    """
 
     state: CustomerState
     deliveries: tuple[Delivery, ...]
+    answer: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedBatch:
-    """What is in store and has not taken effect yet, in the order to fold it, and what the fold needs to know.
+    """The first of what has not taken effect yet, by event time, and what the fold needs to know.
 
+    `more` says that there are others behind them: they are told when these have taken effect.
     `policy` and `numbers` are there when they differ from the state's. `restored` is the stored life of a customer
     whose workflow had ended or was lost. `no_simulation` says that what a start input asks for beside the life as
     everybody lives it, a clock or a number, does not count here.
@@ -84,6 +89,7 @@ class RecordedBatch:
     language: Language
     policy: LifecyclePolicy | None = None
     numbers: EngineNumbers | None = None
+    more: bool = False
     restored: CustomerState | None = None
     no_simulation: bool = False
     refused_id: bool = False
@@ -170,12 +176,13 @@ class TimeResolved:
 
 @dataclass(frozen=True, slots=True)
 class SendMessageRequest:
-    """One planned touch, for the channel in turn. `folded` is the last event that had taken effect."""
+    """One planned touch, for the channel in turn. `folded` and `folded_ahead` say which events had taken effect."""
 
     customer_id: CustomerId
     send: SendMessage
     clock: Clock
     folded: int
+    folded_ahead: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

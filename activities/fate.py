@@ -38,7 +38,7 @@ async def read_fate(connection: Connection, customer_id: CustomerId, delivery: D
     reason = await connection.fetchval(
         """
         SELECT reason FROM rejected_event WHERE customer_id = $1 AND digest = ANY($2::text[]) AND expires_at > now()
-        ORDER BY rejected_id DESC LIMIT 1
+        ORDER BY rejected_at DESC, rejected_id DESC LIMIT 1
         """,
         customer_id,
         digests,

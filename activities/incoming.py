@@ -130,7 +130,8 @@ def _only_argument(delivery: Delivery) -> object:
         raise _Unfit(f"{len(delivery.arguments)} arguments: send exactly one JSON object")
     encoding, content = delivery.arguments[0]
     if encoding != "json/plain":
-        raise _Unfit(f"the argument is {encoding[:64] or 'not encoded'}: send JSON (encoding json/plain)")
+        said = repr(encoding[:64]) if encoding else "not encoded"
+        raise _Unfit(f"the argument is {said}: send JSON (encoding json/plain)")
     try:
         value = json.loads(content.encode("latin-1").decode("utf-8"), parse_constant=_no_number, parse_float=_finite)
     except ValueError as error:

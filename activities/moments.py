@@ -1,16 +1,13 @@
-"""Times in files: ISO 8601 with the offset, of our age, and not of the future."""
+"""Times in files: written as those on the bus, of our age, and not of the future."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Annotated, TypedDict
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ValidationInfo
 
-from activities.incoming import EARLIEST
-
-_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)", re.IGNORECASE)
+from activities.incoming import EARLIEST, TIME
 
 
 class TimeContext(TypedDict):
@@ -21,7 +18,7 @@ class TimeContext(TypedDict):
 
 def _written_out(value: object) -> object:
     """A number, or a time without offset, would be taken for another time without a word."""
-    if isinstance(value, str) and not _ISO.fullmatch(value):
+    if isinstance(value, str) and not TIME.fullmatch(value):
         raise ValueError("write the date, the time and the offset, as in 2026-11-22T09:00:00+08:00")
     if not isinstance(value, str | datetime):
         raise ValueError("write a time as text, as in 2026-11-22T09:00:00+08:00")

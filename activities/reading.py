@@ -199,11 +199,11 @@ async def read_points(connection: Connection, customer_id: CustomerId) -> list[P
 
 
 async def read_rejected(connection: Connection) -> list[RejectedLine]:
-    """Everything in quarantine that has not expired, the newest last."""
+    """Everything in quarantine that has not expired, the last that came the last."""
     rows = await connection.fetch(
         """
         SELECT rejected_id, customer_id, reason, content, rejected_at, expires_at, resent_at
-        FROM rejected_event WHERE expires_at > now() ORDER BY rejected_id
+        FROM rejected_event WHERE expires_at > now() ORDER BY rejected_at, rejected_id
         """
     )
     return [RejectedLine(**row) for row in rows]

@@ -24,9 +24,12 @@ from rules.state import CustomerState
 
 STATE: TypeAdapter[CustomerState] = TypeAdapter(CustomerState)
 
+ANSWERED = 500
+"""Events in one answer: it becomes a marker in the history, which has to stay well below the server's limits."""
+
 
 async def record_events(world: World, request: RecordEventsRequest) -> RecordedBatch:
-    """Store what is new and fits, quarantine what does not, and answer what has not taken effect yet.
+    """Store what is new and fits, quarantine what does not, and answer the first of what has not taken effect yet.
 
     Answers the same when it is run again: what takes effect is told by the state's cursor, not by who wrote it.
     """
@@ -62,9 +65,12 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
             )
         if any(EVENTS[event.name].reverses for event in incoming):
             await reverse(connection, customer_id)
-        rows = await _not_folded(connection, current) if incoming or current.folded < last_sequence else []
-    events = [recorded(world, row) for row in rows]
-    return _answer(world, request, events, len(rejected), restored=restored)
+        rows = []
+        if request.answer and (incoming or current.folded < last_sequence):
+            rows = await _not_folded(connection, current)
+    events = [recorded(world, row) for row in rows[:ANSWERED]]
+    more = not request.answer or len(rows) > ANSWERED
+    return _answer(world, request, events, len(rejected), more=more, restored=restored)
 
 
 def recorded(world: World, row: asyncpg.Record) -> RecordedEvent:
@@ -81,6 +87,7 @@ def recorded(world: World, row: asyncpg.Record) -> RecordedEvent:
         starts=bool(world.catalogue.starting_on_event(row["name"])),
         held_until=data.held_until(row["occurred_at"]) if data else None,
         data={field: row["data"][field] for field in asked if field in row["data"]},
+        recorded_at=row.get("recorded_at"),
     )
 
 
@@ -206,15 +213,17 @@ async def _save(connection: PoolConnection, customer_id: CustomerId, last_sequen
 
 
 async def _not_folded(connection: PoolConnection, state: CustomerState) -> list[asyncpg.Record]:
+    """What has not taken effect, the first by event time, and one more than is answered, if there is."""
     return await connection.fetch(
         """
-        SELECT sequence, event_id, name, occurred_at, data FROM customer_event
+        SELECT sequence, event_id, name, occurred_at, recorded_at, data FROM customer_event
         WHERE customer_id = $1 AND sequence > $2 AND sequence <> ALL($3::bigint[])
-        ORDER BY sequence
+        ORDER BY occurred_at, sequence LIMIT $4
         """,
         state.customer_id,
         state.folded,
         state.folded_ahead,
+        ANSWERED + 1,
     )
 
 
@@ -224,6 +233,7 @@ def _answer(
     events: list[RecordedEvent],
     rejected: int,
     *,
+    more: bool = False,
     restored: CustomerState | None = None,
     refused_id: bool = False,
     stored_rules: int = 0,
@@ -236,6 +246,7 @@ def _answer(
         language=world.language,
         policy=None if state.policy == world.policy else world.policy,
         numbers=None if state.numbers == world.numbers else world.numbers,
+        more=more,
         restored=restored,
         no_simulation=not world.simulation_allowed,
         refused_id=refused_id,

@@ -29,6 +29,7 @@ from activities.record_outcomes import record_outcomes
 from activities.resolve_time import resolve_time
 from activities.send_message import send_message
 from activities.world import World
+from rules.gates import NextChannel, TryLater
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -87,11 +88,15 @@ class Activities:
     async def send_message(self, request: SendMessageRequest) -> SendMessageResult:
         """Pass the gates, or not, and deliver."""
         result = await send_message(self._world, request)
-        log.info(
+        answer = result.answer
+        # What a channel leaves open is for an operator: a wrong key of ours, say, leaves everything open.
+        tell = log.warning if isinstance(answer, TryLater) else log.info
+        tell(
             "send_message",
             customer_id=request.customer_id,
             journey=request.send.journey,
             step=request.send.step,
-            answer=result.answer.kind,
+            answer=answer.kind,
+            reason="" if isinstance(answer, NextChannel) else answer.reason,
         )
         return result

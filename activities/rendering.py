@@ -61,4 +61,4 @@ def _missing(source: str, variables: Mapping[str, object]) -> str:
     missing = sorted(meta.find_undeclared_variables(_ENVIRONMENT.parse(source)) - variables.keys())
     if not missing:
         return "it uses a part of a variable that is not there; correct the text, or send the whole value"
-    return f"no value for {', '.join(missing)}; give the journey's step these variables, or take them out of the text"
+    return f"nothing gives it {', '.join(missing)}; take the variables out of the text"

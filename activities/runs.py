@@ -23,9 +23,9 @@ class Opening:
     version: int
     definition: ContentHash
     entered_at: datetime
-    key: str
-    control: bool
-    caused_by: int | None
+    key: str = ""
+    control: bool = False
+    caused_by: int | None = None
 
 
 async def open_run_row(connection: PoolConnection, customer_id: CustomerId, run: Opening) -> None:

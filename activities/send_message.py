@@ -1,18 +1,20 @@
 """The one way out: facts, gates, claim, delivery, settlement (design: gates.md).
 
 Three statements at most, each by itself: the facts are read, the claim is made only if no fact of the customer has
-changed since (`customer.version`), the outcome is settled. What was claimed is never judged again.
+changed since (`customer.version`), the outcome is settled. What was claimed is never judged again; but before the
+provider is asked once more, a stop is heeded: a brake, an opt-out, a consent withdrawn.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, assert_never
+from typing import assert_never
 
 import asyncpg
 from pydantic import TypeAdapter
 
+from activities.brakes import brake_of
 from activities.channels import Accepted, ChannelAdapter, Message, Refused, Unknown
 from activities.contracts import SendMessageRequest, SendMessageResult
 from activities.conversions import where_of
@@ -27,8 +29,6 @@ from rules.conditions import fits
 from rules.effects import SendMessage
 from rules.gates import (
     Answer,
-    Brake,
-    BrakeMode,
     Facts,
     HeldUntil,
     Judgement,
@@ -126,7 +126,7 @@ async def send_message(world: World, request: SendMessageRequest) -> SendMessage
     for _ in range(CLAIM_ATTEMPTS):
         known = await _read_facts(world, planned)
         if known.record is not None:
-            return SendMessageResult(await _decided_before(world, planned, known.record))
+            return SendMessageResult(await _decided_before(world, planned, known.facts, known.record))
         judgement = judge(planned.touch, known.facts, planned.key)
         if (answer := await _act_on(world, planned, known, judgement)) is not None:
             return SendMessageResult(answer)
@@ -164,15 +164,36 @@ async def _send(world: World, planned: _Planned, known: _Known, judgement: Judge
     return await _deliver(world, world.channels[planned.channel], planned, text, datetime.now(UTC))
 
 
-async def _decided_before(world: World, planned: _Planned, record: _Decided) -> TouchSettled | TryLater:
+async def _decided_before(world: World, planned: _Planned, facts: Facts, record: _Decided) -> TouchSettled | TryLater:
     """A settled record stands. An open claim means that an answer was lost: ask again if the channel de-duplicates."""
     if record.outcome != "claimed":
         return planned.settled(record.outcome, record.reason)
     adapter = world.channels.get(record.channel)
     if adapter is None or not adapter.deduplicates:
         return await _settle(world, planned, "in_doubt", "answer_lost")
-    text = render(planned.template, record.language, record.channel, {})
-    return await _deliver(world, adapter, planned, text, record.recorded_at)
+    stop = _stop(planned, facts, record.channel)
+    tried_for = datetime.now(UTC) - record.recorded_at
+    match stop.decision:
+        case "send":
+            text = render(planned.template, record.language, record.channel, {})
+            return await _deliver(world, adapter, planned, text, record.recorded_at)
+        case "hold" if tried_for < ASK_AGAIN_FOR:
+            assert stop.hold_until is not None
+            return _try_later(planned, stop.reason, stop.hold_until - facts.judged_at)
+        case "hold" | "withhold" | "next_channel":
+            return await _settle(world, planned, "in_doubt", stop.reason)
+        case _:
+            assert_never(stop.decision)
+
+
+def _stop(planned: _Planned, facts: Facts, channel: Channel) -> Judgement:
+    """Whether somebody has stopped a claimed touch: the gates of its channel that a person can close, and no other.
+
+    Whatever else has changed since says nothing about a message that the customer may have already.
+    """
+    touch = replace(planned.touch, channels=(channel,), in_turn=0)
+    closed = Facts(facts.judged_at, opted_out=facts.opted_out, consents=facts.consents, brakes=facts.brakes)
+    return judge(touch, closed, planned.key)
 
 
 async def _deliver(
@@ -194,19 +215,23 @@ async def _deliver(
         case Refused():
             return await _settle(world, planned, "failed", delivery.reason)
         case Unknown() if adapter.deduplicates and datetime.now(UTC) - claimed_at < ASK_AGAIN_FOR:
-            return _try_later(planned, delivery, datetime.now(UTC) - claimed_at)
+            return _try_later(planned, delivery.reason, _pause(delivery, datetime.now(UTC) - claimed_at))
         case Unknown():
             return await _settle(world, planned, "in_doubt", delivery.reason)
         case _:
             assert_never(delivery)
 
 
-def _try_later(planned: _Planned, delivery: Unknown, tried_for: timedelta) -> TryLater:
-    """Ask again with the same key, at growing distances: about as long as it has been tried already."""
+def _pause(delivery: Unknown, tried_for: timedelta) -> timedelta:
+    """Ask again at growing distances: about as long as it has been tried already."""
+    return max(delivery.pause, ASK_AGAIN_AFTER, min(tried_for, timedelta(hours=1)))
+
+
+def _try_later(planned: _Planned, reason: str, pause: timedelta) -> TryLater:
+    """Ask again with the same key after a pause, in real time."""
     send = planned.send
-    pause = max(delivery.pause, ASK_AGAIN_AFTER, min(tried_for, timedelta(hours=1)))
     at = planned.clock.business(datetime.now(UTC) + pause)
-    return TryLater(send.journey, send.entry, send.step, at, delivery.reason)
+    return TryLater(send.journey, send.entry, send.step, at, reason)
 
 
 async def _settle(world: World, planned: _Planned, outcome: str, reason: str) -> TouchSettled:
@@ -322,7 +347,8 @@ async def _read_facts(world: World, planned: _Planned) -> _Known:
     if row is None:
         raise DatabaseError(
             f"journey_run has no row for {planned.send.journey} entry {planned.send.entry} of customer"
-            f" {planned.customer_id}: the database is not the one this life was recorded in"
+            f" {planned.customer_id}: the database is not the one this life was recorded in, or was restored to an"
+            " earlier time; then the row is written again with the customer's next event"
         )
     return _known(row, planned, set(Channel) - set(world.channels))
 
@@ -343,7 +369,7 @@ def _known(row: asyncpg.Record, planned: _Planned, not_configured: set[Channel])
             unreachable=tuple(sorted({*map(Channel, row["unreachable"]), *not_configured})),
             paused=row["paused"],
             control=planned.send.control,
-            brakes=tuple(map(_brake, row["brakes"] or ())),
+            brakes=tuple(map(brake_of, row["brakes"] or ())),
         ),
         last_brake=row["last_brake"],
         record=record and _Decided(record[0], record[1], Channel(record[2]), Language(record[3]), row["recorded_at"]),
@@ -374,13 +400,3 @@ def _time_of_judgement(planned: _Planned) -> datetime:
     real_now = datetime.now(UTC)
     on_time = real_now - clock.real(asked_for) <= clock.grace
     return asked_for if clock.simulated or on_time else clock.business(real_now)
-
-
-def _brake(row: dict[str, Any]) -> Brake:
-    return Brake(
-        BrakeMode(row["mode"]),
-        row["reason"],
-        row["journey"],
-        row["template"],
-        Channel(row["channel"]) if row["channel"] else None,
-    )

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
+from activities.rendering import render
 from errors import InputError, JourneyError, TemplateError
 from journeys import JOURNEYS
 from journeys import published as publications
-from journeys.names import Language
+from journeys.names import Language, MessageClass
 from journeys.published import Published, with_templates
 from journeys.templates import Template, templates
 from journeys.words import Journey, Send, all_steps
@@ -20,7 +21,7 @@ PROBLEMS_FOUND = 1
 
 @click.command()
 def check() -> None:
-    """Check that every live journey is published as it is, and that its texts are there.
+    """Check that every live journey is published as it is, and that its texts are there and can be filled in.
 
     Exit code 1 if anything is wrong; each problem is a sentence that says how to mend it.
     """
@@ -92,6 +93,7 @@ def _problems(journey: Journey) -> Iterator[str]:
         yield f"{error}."
         return
     yield from _missing_texts(journey, value)
+    yield from _unsendable_texts(journey, value)
     if journey.state == "live" and not publications.is_published(value):
         yield _not_published(journey)
 
@@ -115,6 +117,29 @@ def _missing_texts(journey: Journey, value: Published) -> Iterator[str]:
                 if sentence not in said:
                     said.add(sentence)
                     yield sentence
+
+
+def _unsendable_texts(journey: Journey, value: Published) -> Iterator[str]:
+    """Each text that a send could not fill in: it has nothing to give to a variable."""
+    for template in value.templates.values():
+        for language, channels in template.texts.items():
+            for channel in channels:
+                try:
+                    render(template, language, channel, {})
+                except TemplateError as error:
+                    yield f"{journey.name}: in {language}, {error}."
+
+
+def weaker_than_its_texts(journey: Journey, value: Published) -> Iterator[str]:
+    """Each text of a class above the journey's purpose: who reads the purpose would expect less."""
+    classes = list(MessageClass)
+    for template in value.templates.values():
+        if classes.index(template.message_class) > classes.index(MessageClass(journey.purpose)):
+            name = template.message_class.value
+            yield (
+                f"{journey.name}: its purpose is {journey.purpose!r}, and template {template.name!r} is of class"
+                f" {name!r}: set purpose={name!r}, or send another text."
+            )
 
 
 def _places_without_text(step: Send, template: Template) -> Iterator[str]:

@@ -1,11 +1,10 @@
-"""A file of facts for the paper world: what the broker's own books say happened."""
+"""A file of facts for a rehearsal or a play: what the broker's own books say happened."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -13,21 +12,26 @@ from activities.facts import Fact, FactRow, fact_of
 from cli.tabular import Reject, open_table
 from errors import InputError
 from journeys.events import EVENTS
-from journeys.names import CustomerId
+from journeys.names import CustomerId, EventId
 from rules.paper import PaperEvent
-
-_FIELDS = ("customer_id", "name", "occurred_at", "fact_id")
 
 
 def read_books(file: Path) -> dict[CustomerId, list[PaperEvent]]:
-    """The facts of each customer, the oldest first. Raises `InputError` at the first row that cannot be taken."""
-    facts = {(fact.customer_id, fact.fact_id): fact for fact in _facts(file)}
+    """The facts of each customer for the paper world, the oldest first. Raises `InputError` as `read_facts`."""
     books: dict[CustomerId, list[PaperEvent]] = {}
-    for fact in sorted(facts.values(), key=attrgetter("occurred_at", "fact_id")):
+    for fact in read_facts(file):
         data = EVENTS[fact.name].data.model_validate(fact.data)
         event = PaperEvent(fact.occurred_at, fact.name, data.held_until(fact.occurred_at), fact.data)
         books.setdefault(fact.customer_id, []).append(event)
     return books
+
+
+def read_facts(file: Path) -> Sequence[Fact]:
+    """Every fact once, the oldest first. Raises `InputError` at the first row that cannot be taken."""
+    facts: dict[tuple[CustomerId, EventId], Fact] = {}
+    for fact in _facts(file):
+        facts.setdefault((fact.customer_id, fact.fact_id), fact)
+    return sorted(facts.values(), key=attrgetter("occurred_at", "fact_id"))
 
 
 def _facts(file: Path) -> list[Fact]:
@@ -37,18 +41,8 @@ def _facts(file: Path) -> list[Fact]:
             if isinstance(row, Reject):
                 raise InputError(f"{file}: line {row.line} {row.reason}")
             try:
-                facts.append(fact_of(FactRow.model_validate(_fields(row.values))))
+                facts.append(fact_of(FactRow.of(row.values)))
             except (InputError, ValidationError) as error:
                 said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
                 raise InputError(f"{file}: line {row.line}: {said}; `starter.py facts` tells all such rows") from error
     return facts
-
-
-def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of the row itself; further columns are the event's data, empty cells are none."""
-    row = {name: value for name, value in values.items() if value not in (None, "")}
-    data = row.pop("data", {})
-    fields = {name: row.pop(name) for name in _FIELDS if name in row}
-    if not isinstance(data, dict):
-        raise InputError("data is not a JSON object: give each field of the event a column of its own")
-    return {**fields, "data": {**row, **data}}

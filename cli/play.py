@@ -18,12 +18,14 @@ from temporalio.client import Client
 
 from activities.contracts import TASK_QUEUE
 from activities.database import Pool, open_pool
+from activities.facts import import_facts
 from activities.record import read_record
 from cli.agreement import agreement, up_to
 from cli.edge import run_async
+from cli.imports import BATCH
 from cli.outputs import write_tables
 from cli.pacing import paced_clock, steady_clock
-from cli.paper_books import read_books
+from cli.paper_books import read_books, read_facts
 from cli.play_file import Lives, PlayOptions, event_named, first_event_named, read_lives
 from cli.play_options import file_options
 from cli.player import Moment, Player, percentile
@@ -105,7 +107,7 @@ async def _play(play: Play) -> None:
         click.echo(note)
     async with _theatre(settings) as theatre:
         click.echo(f"\nCustomers, live: {theatre.ui_url}\n")
-        await _prepare(theatre, play, lives, settings)
+        await prepare(theatre.pool, play, lives)
         rehearsed = _rehearse(play, lives)
         player = Player(theatre.client, theatre.pool, _clock(play, lives, rehearsed))
         await _perform(player, lives)
@@ -167,13 +169,11 @@ async def _start_programs(stack: EmbeddedStack, opened: AsyncExitStack) -> None:
         opened.push_async_callback(program.stop)
 
 
-async def _prepare(theatre: Theatre, play: Play, lives: Lives, settings: Settings) -> None:
+async def prepare(pool: Pool, play: Play, lives: Lives) -> None:
     """Everybody agrees to the inbox; the broker's books are there from the start."""
     ids = [life.customer_id for life in lives.lives]
-    await theatre.pool.execute(
-        "INSERT INTO customer (customer_id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", ids
-    )
-    await theatre.pool.execute(
+    await pool.execute("INSERT INTO customer (customer_id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", ids)
+    await pool.execute(
         """
         INSERT INTO consent (customer_id, message_class, channel, given, source, text_version, at)
         SELECT customer_id, message_class, $3, true, 'play', 'play', $4
@@ -185,14 +185,10 @@ async def _prepare(theatre: Theatre, play: Play, lives: Lives, settings: Setting
         lives.lives[0].events[0].at,
     )
     if play.facts is not None:
-        for customer_id, facts in read_books(play.facts).items():
-            await theatre.pool.executemany(
-                """
-                INSERT INTO customer_fact (customer_id, name, occurred_at, fact_id) VALUES ($1, $2, $3, $4)
-                ON CONFLICT DO NOTHING
-                """,
-                [(customer_id, fact.name, fact.at, f"fact-{number}") for number, fact in enumerate(facts)],
-            )
+        facts = read_facts(play.facts)
+        async with pool.acquire() as connection:
+            for place in range(0, len(facts), BATCH):
+                await import_facts(connection, facts[place : place + BATCH])
 
 
 def _rehearse(play: Play, lives: Lives) -> Record:

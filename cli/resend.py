@@ -29,9 +29,10 @@ async def send_again(settings: Settings, rejected_id: int, data: str | None) -> 
             raise InputError(f"nothing rejected has the id {rejected_id}: `starter.py rejected` lists the ids")
         customer_id = check_customer_id(line.customer_id)
         event = corrected(line, data_option(data) if data is not None else None)
-        said = await _send(settings, customer_id, event)
-        await mark_resent(connection, rejected_id)
-        return said
+        # Marked before it goes out, and kept only if it did: were it rejected again at once, the mark would hide that.
+        async with connection.transaction():
+            await mark_resent(connection, rejected_id)
+            return await _send(settings, customer_id, event)
 
 
 def corrected(line: RejectedLine, data: Mapping[str, Any] | None) -> dict[str, Any]:

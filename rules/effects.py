@@ -14,8 +14,8 @@ from rules.values import value
 class RecordedEvent:
     """An event as the fold needs it: what the store and the catalogue say of it.
 
-    `sequence` is its place among the customer's events; `starts` that some journey starts on it. `data` has the fields
-    that a journey asks for, no others.
+    `sequence` is its place among the customer's events; `starts` that some journey starts on it; `data` has the fields
+    that a journey asks for, no others; `recorded_at` is the real time at which the books took it.
     """
 
     sequence: int
@@ -26,6 +26,7 @@ class RecordedEvent:
     starts: bool = False
     held_until: datetime | None = None
     data: dict[str, Any] = field(default_factory=dict)
+    recorded_at: datetime | None = None
 
 
 @value

@@ -74,7 +74,7 @@ def may_end(state: CustomerState) -> bool:
 
 
 def take_event(state: CustomerState, event: RecordedEvent, now: datetime) -> Effects:
-    """An event took place: stage, goals, exits and waits, then what may start on it."""
+    """An event took place: stage, goals, exits and waits, then what may start on it. It was recorded at `now`."""
     assert state.policy is not None
     effects = Effects()
     _moved(state, event.at)
@@ -193,6 +193,13 @@ def take_time(state: CustomerState, asked: ResolveTime, at: datetime) -> Effects
     if (run := _still_asked(state, asked)) is not None:
         walk.wait_until(state, run, at, effects)
     return effects
+
+
+def put_off(state: CustomerState, check: CheckConversion) -> None:
+    """Events came in while the books were asked: the deadline stands again, and comes after what was before it."""
+    run = state.run(check.journey, check.entry)
+    if run is not None and run.step == check.step and run.phase is Phase.ASKED:
+        run.phase = Phase.WAITING
 
 
 def resume(state: CustomerState) -> Effects:

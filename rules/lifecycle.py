@@ -1,6 +1,6 @@
 """The stage of a customer as a function of what they did and when (architecture.md, "The lifecycle, as shipped")."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from journeys.events import account_closed, account_opened
 from journeys.lifecycle import LifecyclePolicy
@@ -12,11 +12,12 @@ from rules.state import Lifecycle
 def fold(life: Lifecycle, event: RecordedEvent, policy: LifecyclePolicy, now: datetime) -> list[StageChanged]:
     """Take an event into the stage; answers the changes, the birth of a new customer first.
 
-    A late event (older than the last change) acts when it arrives, at `now`, and undoes nothing.
+    A late event (older than the last change) acts when it was recorded, at `now`, and undoes nothing: its change comes
+    after the last one, so that no two have one time.
     """
     changes = [] if life.stage else [_change(life, Stage.INTRODUCTION, event.at, "first_event")]
     late = life.since is not None and event.at < life.since
-    at = now if late else event.at
+    at = max(now, life.since + timedelta.resolution) if late and life.since else event.at
     if event.name in policy.investing_events:
         life.investments += 1
         life.active_until = _later(life.active_until, event.held_until or event.at)

@@ -170,7 +170,7 @@ class CustomerState:
     folded: int = 0
     """Every stored event up to this sequence number has taken effect."""
     folded_ahead: list[int] = field(default_factory=list)
-    """Events beyond `folded` that have, too: those found by a conversion check."""
+    """Events beyond `folded` that have, too: they happened before others that came in earlier."""
     moved_at: datetime | None = None
     """Business time of the last thing that happened."""
     touches: list[TouchNote] = field(default_factory=list)
@@ -199,11 +199,8 @@ class CustomerState:
                 return run
         return None
 
-    def has_folded(self, sequence: int) -> None:
-        """Events are folded in the order of their numbers."""
-        self.folded = max(self.folded, sequence)
-        self.folded_ahead = [one for one in self.folded_ahead if one > self.folded]
-
-    def has_folded_ahead(self, sequence: int) -> None:
-        """An event found by a check is folded before those that wait."""
-        self.folded_ahead = [*self.folded_ahead, sequence]
+    def has_folded(self, sequence: int, waiting: int | None = None) -> None:
+        """An event has taken effect; `waiting` is the lowest number of those that have not, if there are any."""
+        done = [*self.folded_ahead, sequence]
+        self.folded = max([self.folded, *(one for one in done if waiting is None or one < waiting)])
+        self.folded_ahead = [one for one in done if one > self.folded]

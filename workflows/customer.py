@@ -75,6 +75,7 @@ class CustomerLifecycle:
         self._last_arrival = EPOCH
         self._pending: list[RecordedEvent] = []
         self._commands = Commands()
+        self._unread = self._state.policy is None
         self._time = SteadyTime(info.start_time)
         self._outcomes = Outcomes(self._time)
         self._sends = Sends(self._time)
@@ -133,7 +134,8 @@ class CustomerLifecycle:
                 continue
             if caught is _Caught.OVER:
                 await self._outcomes.record(self._state, always=True)
-                if not self._deliveries:
+                if not (self._deliveries or self._commands.waiting):
+                    await workflow.wait_condition(workflow.all_handlers_finished)
                     self._show_last()
                     return
             self._show(caught)
@@ -142,18 +144,15 @@ class CustomerLifecycle:
             await self._rest(caught)
 
     async def _take_in(self) -> None:
-        """Drain the inbox into the books; what is new waits in line to take effect."""
-        while self._deliveries or (self._state.policy is None and not self._refused):
-            deliveries = self._some_deliveries()
-            for_books = tuple(one for one in deliveries if not self._adjusted_clock(one))
-            if not for_books and self._state.policy is not None:
-                continue
-            batch = await steps.record_events(RecordEventsRequest(self._state, for_books))
+        """Drain the inbox into the books, and see to it that the first of what has not taken effect stands in line."""
+        while (deliveries := self._some_deliveries()) or (self._unread and not self._pending):
+            await self._outcomes.record(self._state)  # the state that is stored must not be ahead of its rows
+            batch = await steps.record_events(RecordEventsRequest(self._state, deliveries, not self._deliveries))
             self._time.reached(workflow.now())
-            if for_books:
+            if deliveries:
                 self._last_arrival = self._time.now
             if batch.refused_id:
-                self._refused, self._busy, self._state.numbers = True, False, batch.numbers
+                self._refused, self._busy, self._unread, self._state.numbers = True, False, False, batch.numbers
             else:
                 await self._take_over(batch)
 
@@ -170,15 +169,14 @@ class CustomerLifecycle:
         self._newest_numbers = batch.numbers or state.numbers
         if batch.no_simulation:
             state.clock, self._continue_after = Clock(), None
-        queued = {event.sequence for event in self._pending}
-        self._pending += [event for event in batch.events if event.sequence not in queued]
+        self._pending, self._unread = batch.events, batch.more
         if batch.restored is not None:
             await self._do(life.resume(state))
 
     def _some_deliveries(self) -> tuple[Delivery, ...]:
         """As many as fit into one transaction. The first is alone: how many fit comes with its answer."""
-        numbers = self._state.numbers
-        at_once = numbers.at_once if numbers else 1
+        self._deliveries = [one for one in self._deliveries if not self._adjusted_clock(one)]
+        at_once = self._state.numbers.at_once if self._state.numbers else 1
         some = tuple(self._deliveries[:at_once])
         del self._deliveries[:at_once]
         return some
@@ -196,6 +194,7 @@ class CustomerLifecycle:
     async def _catch_up(self) -> _Caught:
         """Take everything that has happened by now, in its order."""
         while True:
+            await self._take_in()
             for answer in self._sends.answered(self._state):
                 await self._do(life.take_answer(self._state, answer))
             event, deadline = self._next()
@@ -245,11 +244,20 @@ class CustomerLifecycle:
         return _Caught.OVER if deadline is None or self._is_due(deadline) else _Caught.UP
 
     async def _take_event(self, event: RecordedEvent) -> None:
-        self._pending.pop(0)
         self._state.attention = []  # life goes on: whatever a person was told to look at is past
-        effects = life.take_event(self._state, event, self._state.clock.business(self._time.now))
-        self._state.has_folded(event.sequence)
+        effects = life.take_event(self._state, event, self._recorded_at(event))
+        self._has_folded(event)
         await self._do(effects)
+
+    def _recorded_at(self, event: RecordedEvent) -> datetime:
+        """The business time at which an event was recorded: what comes late acts then, also when it is done again."""
+        return self._state.clock.business(event.recorded_at or self._time.now)
+
+    def _has_folded(self, event: RecordedEvent) -> None:
+        self._pending = [one for one in self._pending if one.sequence != event.sequence]
+        waiting = min((one.sequence for one in self._pending), default=None)
+        # Those that are not in line may have any number.
+        self._state.has_folded(event.sequence, self._state.folded + 1 if self._unread else waiting)
 
     async def _do(self, effects: Effects) -> None:
         """Do what a happening led to, and what follows from the answers."""
@@ -323,10 +331,14 @@ class CustomerLifecycle:
         request = CheckConversionRequest(state.customer_id, check, state.folded, tuple(state.folded_ahead))
         answer = await steps.check_conversion(request)
         self._time.reached(workflow.now())
+        if self._deliveries:
+            # Any of them may have happened before the deadline, or be what is waited for.
+            self._unread = True
+            life.put_off(state, check)
+            return
         if answer.found is not None and not answer.folded:
-            self._pending = [event for event in self._pending if event.sequence != answer.found.sequence]
-            state.has_folded_ahead(answer.found.sequence)
-        now = state.clock.business(self._time.now)
+            self._has_folded(answer.found)
+        now = self._recorded_at(answer.found) if answer.found else check.due
         await self._do(life.take_check(state, check, answer.found, now, answer.folded))
 
     def _show(self, caught: _Caught) -> None:
@@ -341,7 +353,7 @@ class CustomerLifecycle:
             self._attributes.show(self._state, self._timer.fires_at)
         workflow.set_current_details(card.render(self._state))
         self._noticed = False
-        waiting = self._deliveries or self._commands.waiting
+        waiting = self._deliveries or self._unread or self._commands.waiting
         self._busy = bool(self._pending or flying or waiting or self._is_past(deadline))
 
     def _show_last(self) -> None:
@@ -381,7 +393,7 @@ class CustomerLifecycle:
             self._time.reached(until)
 
     def _should_continue_as_new(self) -> bool:
-        if self._deliveries or self._pending or self._sends.in_flight or self._commands.waiting:
+        if self._deliveries or self._pending or self._unread or self._sends.in_flight or self._commands.waiting:
             return False
         assert self._state.numbers is not None
         return (

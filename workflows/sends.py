@@ -56,7 +56,13 @@ class Sends:
         touch = planned_touch(send.definition, send.step, send.channel)
         handle = workflow.start_activity(
             "send_message",
-            SendMessageRequest(state.customer_id, send, replace(state.clock, grace=state.grace), state.folded),
+            SendMessageRequest(
+                state.customer_id,
+                send,
+                replace(state.clock, grace=state.grace),
+                state.folded,
+                tuple(state.folded_ahead),
+            ),
             result_type=SendMessageResult,
             task_queue=channel_queue(touch.channels[send.channel], workflow.info().task_queue),
             start_to_close_timeout=timedelta(seconds=30),

@@ -12,8 +12,10 @@ from typing import Literal, Protocol
 
 from journeys.names import Channel, CustomerId, MessageClass, TemplateName
 
-RefusedReason = Literal["bad_request", "unauthorized", "unreachable", "too_large"]
-UnknownReason = Literal["answer_lost", "timed_out", "not_connected", "busy", "gateway_failed", "unreadable_answer"]
+RefusedReason = Literal["bad_request", "unreachable", "too_large"]
+UnknownReason = Literal[
+    "answer_lost", "timed_out", "not_connected", "unauthorized", "busy", "gateway_failed", "unreadable_answer"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,8 @@ def _delivery(response: httpx.Response) -> Delivery:
         case 409:
             return Accepted()
         case 401 | 403:
-            return Refused("unauthorized")
+            # It says something about our key, nothing about the message.
+            return Unknown("unauthorized", _pause(response))
         case 404 | 410:
             return Refused("unreachable")
         case 413:

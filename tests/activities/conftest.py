@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from activities.database import Connection, connect
+from activities.database import Connection, Pool, connect, open_pool
 
 Connect = Callable[[], Awaitable[Connection]]
 
@@ -23,3 +23,11 @@ async def connected(database_url: str) -> AsyncIterator[Connect]:
     yield one_more
     for each in opened:
         await each.close()
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """A pool on the database of the test, as activities have it."""
+    pool = await open_pool(database_url, size=2)
+    yield pool
+    await pool.close()

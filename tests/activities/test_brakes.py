@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from activities.brakes import BrakeScope, active_brakes, put_brake_on, take_brakes_off
+from activities.brakes import BrakeScope, list_brakes, put_brake_on, take_brakes_off
 from errors import InputError
 from rules.gates import Brake, BrakeMode
 from tests.activities.conftest import Connect
@@ -33,5 +33,5 @@ async def test_a_brake_that_is_off_can_be_put_on_again(connected: Connect) -> No
         await put_brake_on(connection, BrakeScope(), BrakeMode.DROP, reason=reason, actor="li")
         if reason == "first":
             await take_brakes_off(connection, BrakeScope(), None, reason="mended", actor="li")
-    assert await active_brakes(connection) == (Brake(BrakeMode.DROP, "second"),)
+    assert [each.brake for each in await list_brakes(connection)] == [Brake(BrakeMode.DROP, "second")]
     assert await connection.fetchval("SELECT count(*) FROM brake") == 2

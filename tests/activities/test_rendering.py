@@ -50,8 +50,8 @@ def test_a_channel_without_a_text_is_an_error() -> None:
 
 
 def test_missing_variables_are_all_named() -> None:
-    """Who has to mend the journey sees every name, in both directions of doing it."""
-    with pytest.raises(TemplateError, match=r"'points'.* body for inbox: no value for amount, points; give the"):
+    """Who has to mend the text sees every name at once."""
+    with pytest.raises(TemplateError, match=r"'points'.* body for inbox: nothing gives it amount, points; take the"):
         rendered("{{ points }} {{ amount }} {{ given }}", given=1)
 
 

@@ -6,12 +6,17 @@ import json
 
 import pytest
 
-from activities.brakes import active_brakes
+from activities.brakes import list_brakes
 from journeys.names import Channel, JourneyName
 from rules.gates import Brake, BrakeMode
 from tests.cli.conftest import Books, Sojourn
 
 AUDIT = "SELECT actor, command, subject, reason, before, after FROM audit ORDER BY audit_id"
+
+
+def brakes_on(books: Books) -> list[Brake]:
+    """The brakes that are on, as the gates take them."""
+    return [each.brake for each in books.use(list_brakes)]
 
 
 def test_a_brake_is_seen_by_the_next_gate(sojourn: Sojourn, books: Books) -> None:
@@ -20,15 +25,13 @@ def test_a_brake_is_seen_by_the_next_gate(sojourn: Sojourn, books: Books) -> Non
     assert ran.code == 0
     assert "The brake on journey=win-back channel=inbox is on" in ran.out
     assert "withheld for good" in ran.out
-    assert books.use(active_brakes) == (
-        Brake(BrakeMode.DROP, "offer", journey=JourneyName("win-back"), channel=Channel.INBOX),
-    )
+    assert brakes_on(books) == [Brake(BrakeMode.DROP, "offer", journey=JourneyName("win-back"), channel=Channel.INBOX)]
 
 
 def test_a_brake_with_nothing_named_stops_everything(sojourn: Sojourn, books: Books) -> None:
     """`brake on` alone is the big button."""
     assert "on everything is on" in sojourn("brake", "on", "--mode", "hold", "--reason", "incident").out
-    assert books.use(active_brakes) == (Brake(BrakeMode.HOLD, "incident"),)
+    assert brakes_on(books) == [Brake(BrakeMode.HOLD, "incident")]
 
 
 def test_on_twice_is_refused_with_who_and_when(sojourn: Sojourn, books: Books) -> None:
@@ -40,7 +43,7 @@ def test_on_twice_is_refused_with_who_and_when(sojourn: Sojourn, books: Books) -
     assert "the brake on template=welcome (hold) is on already" in ran.err
     assert "by li" in ran.err
     assert sojourn(*press, "--mode", "drop").code == 0
-    assert len(books.use(active_brakes)) == 2
+    assert len(brakes_on(books)) == 2
 
 
 def test_off_releases_exactly_the_matching_brake(sojourn: Sojourn, books: Books) -> None:
@@ -51,7 +54,7 @@ def test_off_releases_exactly_the_matching_brake(sojourn: Sojourn, books: Books)
     assert ran.code == 0
     assert "The brake on journey=win-back (hold) is off" in ran.out
     assert "Still on: everything (hold)." in ran.out
-    assert books.use(active_brakes) == (Brake(BrakeMode.HOLD, "b"),)
+    assert brakes_on(books) == [Brake(BrakeMode.HOLD, "b")]
 
 
 def test_off_releases_both_modes_unless_one_is_named(sojourn: Sojourn, books: Books) -> None:
@@ -59,10 +62,10 @@ def test_off_releases_both_modes_unless_one_is_named(sojourn: Sojourn, books: Bo
     for mode in ("hold", "drop", "hold"):
         sojourn("brake", "on", "--mode", mode, "--reason", "a")
     assert sojourn("brake", "off", "--mode", "hold", "--reason", "a").code == 0
-    assert [brake.mode for brake in books.use(active_brakes)] == ["drop"]
+    assert [brake.mode for brake in brakes_on(books)] == ["drop"]
     sojourn("brake", "on", "--mode", "hold", "--reason", "a")
     assert sojourn("brake", "off", "--reason", "a").code == 0
-    assert books.use(active_brakes) == ()
+    assert brakes_on(books) == []
 
 
 def test_off_says_when_no_brake_matches(sojourn: Sojourn, books: Books) -> None:
@@ -72,7 +75,7 @@ def test_off_says_when_no_brake_matches(sojourn: Sojourn, books: Books) -> None:
     ran = sojourn("brake", "off", "--channel", "inbox", "--reason", "b")
     assert ran.code == 2
     assert "no brake on channel=inbox is on, so nothing was released; on now: journey=win-back (hold)" in ran.err
-    assert len(books.use(active_brakes)) == 1
+    assert len(brakes_on(books)) == 1
 
 
 def test_every_press_is_audited(sojourn: Sojourn, books: Books) -> None:

@@ -78,6 +78,8 @@ def test_a_known_fact_is_not_rewritten(sojourn: Sojourn, books: Books, file: Pat
 WRONG = [
     ("C-1,deposit,2026-03-05T10:12:00Z,,1", "name: is no event: the events are app_registered"),
     ("C-1,deposit_made,2026-03-05,,1", "occurred_at: write the date, the time and the offset"),
+    ("C-1,deposit_made,2026-03-05T10:12:00+0800,,1", "occurred_at: write the date, the time and the offset"),
+    ("C-1,deposit_made,2026-03-05t10:12:00z,,1", "occurred_at: write the date, the time and the offset"),
     ("C-1,deposit_made,2999-03-05T10:12:00Z,,1", "occurred_at: is in the future"),
     ("C-1,deposit_made,2026-03-05T10:12:00Z,,", "amount: Field required"),
     ("C-1,deposit_made,2026-03-05T10:12:00Z,,-1", "amount: Input should be greater than or equal to 0"),

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from cli.journeys import problems_of, publish_journey
+from cli.journeys import problems_of, publish_journey, weaker_than_its_texts
 from errors import JourneyError
 from journeys import JOURNEYS, published
 from journeys.events import app_opened
 from journeys.language import days, journey, send
 from journeys.names import Channel, Language, TemplateName
 from journeys.published import Published, with_templates
-from journeys.templates import Template, templates
+from journeys.templates import Template, Text, templates
 from journeys.win_back import win_back
 from journeys.words import Journey
 from tests.cli.conftest import Sojourn
@@ -113,6 +114,66 @@ def test_check_names_each_text_that_is_missing_once(folder: Path, monkeypatch: p
         "greeting: template 'welcome' has no text for [texts.zh-CN.app_push]: write it.",
         "greeting: template 'welcome' has no text for [texts.en.app_push]: write it.",
     ]
+
+
+def greeting_with(text: Text, monkeypatch: pytest.MonkeyPatch) -> Journey:
+    """A draft that sends a template whose English inbox text is another."""
+    welcome = templates()[TemplateName("welcome")]
+    texts = {**welcome.texts, Language.ENGLISH: {**welcome.texts[Language.ENGLISH], Channel.INBOX: text}}
+    edited = welcome.model_copy(update={"texts": texts})
+    monkeypatch.setattr("cli.journeys.templates", lambda: {TemplateName("welcome"): edited})
+    return journey(name="greeting", version=1, starts_on=app_opened, ends_after=days(1), steps=(send("welcome"),))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            Text(title="Hello", body="You have {{ points }}."),
+            "body for inbox: nothing gives it points; take the variab",
+        ),
+        (Text(title="{{ name }}!", body="Hello"), "title for inbox: nothing gives it name; take the variables out"),
+        (Text(title="Hello", body="{{ points"), "body for inbox: line 1 is not valid Jinja2; correct it"),
+    ],
+)
+def test_check_names_a_text_that_could_never_be_sent(monkeypatch: pytest.MonkeyPatch, text: Text, said: str) -> None:
+    """Nothing gives variables to a text: every touch with it would fail. A draft is told so, too."""
+    (problem,) = problems_of([greeting_with(text, monkeypatch)])
+    assert problem.startswith("greeting: in en, template 'welcome' cannot be filled in, ")
+    assert said in problem
+
+
+def test_a_variable_with_a_default_needs_nobody_to_give_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a text can be sent as it is."""
+    text = Text(title="Hello", body="Hello {{ name | default('there') }}")
+    assert list(problems_of([greeting_with(text, monkeypatch)])) == []
+
+
+@pytest.mark.parametrize(
+    ("purpose", "weaker"),
+    [("service", True), ("education", True), ("marketing", False), ("advice", False)],
+)
+def test_a_journey_is_not_weaker_in_purpose_than_its_texts(
+    purpose: Literal["service", "education", "marketing", "advice"], weaker: bool
+) -> None:
+    """Service, education, marketing, advice: of a journey that says less than its texts are, each text is named."""
+    told = journey(
+        name="greeting",
+        version=1,
+        starts_on=app_opened,
+        ends_after=days(1),
+        purpose=purpose,
+        steps=(send("welcome"), send("first-product")),
+    )
+    problems = list(weaker_than_its_texts(told, with_templates(told, templates())))
+    assert problems == (
+        [
+            f"greeting: its purpose is '{purpose}', and template 'first-product' is of class 'marketing':"
+            " set purpose='marketing', or send another text."
+        ]
+        if weaker
+        else []
+    )
 
 
 def test_check_names_a_template_that_does_not_exist_and_a_name_used_twice() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from cli import resend
 from cli.servers import connect_temporal
 from embedded import EmbeddedStack
+from errors import EngineError
 from journeys.names import CustomerId
 from settings import Settings, load_settings
 from tests.cli.conftest import Books, Sojourn
@@ -186,6 +188,42 @@ def test_a_rejected_event_is_corrected_and_sent_again(
         )
     ]
     assert books.value("SELECT resent_at IS NOT NULL FROM rejected_event")
+
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+REJECTED_AGAIN = "UPDATE rejected_event SET resent_at = NULL"
+
+
+def test_an_event_that_is_rejected_again_at_once_stays_on_the_list(
+    sojourn: Sojourn, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker may be faster than the command: what it says last counts, not the mark that it was sent again."""
+    number = reject(books, CONTENT)
+    worker = threading.Thread(target=books.write, args=(REJECTED_AGAIN,))
+
+    async def send(settings: Settings, customer_id: CustomerId, event: Mapping[str, Any]) -> str:
+        worker.start()
+        while worker.is_alive() and not await asyncio.to_thread(books.value, WAITING):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        return "sent"
+
+    monkeypatch.setattr(resend, "_send", send)
+    assert sojourn("rejected", "--send-again", number).code == 0
+    worker.join()
+    assert books.value("SELECT resent_at IS NULL FROM rejected_event")
+
+
+def test_an_event_that_could_not_be_sent_again_is_not_marked(
+    sojourn: Sojourn, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Temporal is away: the list shows it as before."""
+
+    async def send(settings: Settings, customer_id: CustomerId, event: Mapping[str, Any]) -> str:
+        raise EngineError("Temporal does not answer any more")
+
+    monkeypatch.setattr(resend, "_send", send)
+    assert sojourn("rejected", "--send-again", reject(books, CONTENT)).code == 2
+    assert books.value("SELECT resent_at IS NULL FROM rejected_event")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,14 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+
+from activities.database import Pool
+from cli.play import Play, prepare
+from cli.play_file import PlayOptions, event_named, read_lives
+from tests.activities.conftest import pool as pool
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "cdnow" / "cdnow_sample.csv"
@@ -42,6 +48,19 @@ def test_a_play_with_real_timers_agrees_with_the_rehearsal_of_the_same_file(tmp_
         assert (tmp_path / "play" / table).read_text() == (tmp_path / "paper" / table).read_text()
     report = (tmp_path / "play" / "report.html").read_text(encoding="utf-8")
     assert "conversions here show the book-keeping, not an effect" in report
+
+
+async def test_the_facts_of_a_play_are_there_with_their_data(pool: Pool, tmp_path: Path) -> None:
+    """As `facts` stores them: an event that a journey finds in the books says what it says on the bus."""
+    rows, facts = tmp_path / "rows.csv", tmp_path / "facts.csv"
+    rows.write_text("customer_id,date\nC-1,2026-03-02\n")
+    facts.write_text(
+        "customer_id,name,occurred_at,fact_id,amount\nC-1,deposit_made,2026-03-05T10:12:00+08:00,bus-1,5000.00\n"
+    )
+    options = PlayOptions(event_named("account_opened"), ZoneInfo("Asia/Shanghai"))
+    await prepare(pool, Play(rows, options, tmp_path, None, facts, leave=True), read_lives(rows, options))
+    (fact,) = await pool.fetch("SELECT fact_id, name, data FROM customer_fact")
+    assert tuple(fact) == ("bus-1", "deposit_made", {"amount": "5000.00"})
 
 
 def test_a_play_on_servers_that_are_not_a_sandbox_is_refused() -> None:

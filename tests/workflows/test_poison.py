@@ -107,8 +107,9 @@ DEEP = 100_000
 NINE_POISONS = {
     "no-argument": ((), "0 arguments"),
     "two-arguments": ((event(), event(event_id="e-2")), "2 arguments"),
-    "plain-bytes": ((encoded("binary/plain", b"\x00\x01\xff"),), "the argument is binary/plain"),
-    "null-of-an-sdk": ((encoded("binary/null", b""),), "the argument is binary/null"),
+    "plain-bytes": ((encoded("binary/plain", b"\x00\x01\xff"),), "the argument is 'binary/plain'"),
+    "null-of-an-sdk": ((encoded("binary/null", b""),), "the argument is 'binary/null'"),
+    "nul-in-the-encoding": ((encoded("json\0plain", b"{}"),), "the argument is 'json"),
     "no-encoding": ((encoded("", json.dumps(EVENT).encode()),), "the argument is not encoded"),
     "broken-json": ((encoded("json/plain", b'{"event_id": "e-1", '),), "the argument is not valid JSON"),
     "not-utf-8": ((encoded("json/plain", '{"event_id": "é"}'.encode("latin-1")),), "the argument is not valid JSON"),

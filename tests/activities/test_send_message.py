@@ -1,0 +1,149 @@
+"""A touch that was claimed, and that the provider has not confirmed: what stops it, and what does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from activities.channels import Unknown
+from activities.contracts import SendMessageRequest
+from activities.database import Pool
+from activities.runs import Opening, open_run_row
+from activities.send_message import send_message
+from activities.templates import store_templates
+from activities.world import World
+from journeys.names import Channel, CustomerId, MessageClass, StepId
+from journeys.published import with_templates
+from journeys.templates import templates
+from journeys.win_back import win_back
+from rules.clock import Clock
+from rules.definitions import Catalogue
+from rules.effects import SendMessage
+from rules.gates import BRAKE_RECHECK, Answer, TouchSettled, TryLater
+from tests.live import FakeChannel
+
+AMY = CustomerId("C-1")
+NOW = datetime.now(UTC)
+HOLD = "INSERT INTO brake (mode, reason, set_by) VALUES ('hold', 'wrong text', 'li')"
+DROP = "INSERT INTO brake (mode, reason, channel, set_by) VALUES ('drop', 'wrong text', 'app_push', 'li')"
+
+
+@dataclass
+class Unanswered:
+    """A touch that a provider got and did not confirm."""
+
+    pool: Pool
+    world: World
+    push: FakeChannel
+    request: SendMessageRequest
+
+    async def ask_again(self) -> Answer:
+        """The next try."""
+        return (await send_message(self.world, self.request)).answer
+
+    async def record(self) -> tuple[str, str]:
+        """Outcome and reason."""
+        (row,) = await self.pool.fetch("SELECT outcome, reason FROM touch")
+        return row["outcome"], row["reason"]
+
+
+@pytest.fixture
+async def unanswered(pool: Pool) -> Unanswered:
+    """The first message of win-back, claimed for app push and not confirmed."""
+    value = with_templates(win_back, templates())
+    push = FakeChannel(Channel.APP_PUSH, answers=[Unknown("timed_out")])
+    world = World(pool, Catalogue.of([value]), {Channel.APP_PUSH: push})
+    await store_templates(pool, value.templates.values())
+    await pool.execute("INSERT INTO customer (customer_id) VALUES ($1)", AMY)
+    await consent(pool, given=True, at=NOW - timedelta(days=9))
+    async with pool.acquire() as connection:
+        await open_run_row(connection, AMY, Opening(win_back.name, 1, 1, value.content_hash(), NOW))
+    send = SendMessage(win_back.name, 1, value.content_hash(), StepId("we-are-here"), NOW, NOW, 0)
+    touch = Unanswered(pool, world, push, SendMessageRequest(AMY, send, Clock(), 0))
+    assert isinstance(await touch.ask_again(), TryLater)
+    return touch
+
+
+async def consent(pool: Pool, *, given: bool, at: datetime) -> None:
+    """Consent to marketing by app push, or its withdrawal."""
+    await pool.execute(
+        "INSERT INTO consent VALUES ($1, $2, $3, $4, 'app', 'v1', $5)",
+        *(AMY, MessageClass.MARKETING, Channel.APP_PUSH, given, at),
+    )
+
+
+async def test_a_brake_that_holds_keeps_a_claimed_touch_from_being_asked_for_again(unanswered: Unanswered) -> None:
+    """The stop button counts for it, too; once the brake is off the provider is asked with the same key."""
+    await unanswered.pool.execute(HOLD)
+    before = datetime.now(UTC)
+    answer = await unanswered.ask_again()
+    assert isinstance(answer, TryLater)
+    assert answer.reason == "brake"
+    assert answer.at >= before + BRAKE_RECHECK
+    assert len(unanswered.push.got) == 1
+    assert await unanswered.record() == ("claimed", "")
+    await unanswered.pool.execute("UPDATE brake SET released_at = now()")
+    answer = await unanswered.ask_again()
+    assert isinstance(answer, TouchSettled)
+    assert answer.outcome == "sent"
+    assert len({message.key for message in unanswered.push.got}) == 1
+
+
+STOPS = {
+    "a brake that drops": (DROP, "brake"),
+    "an opt-out from marketing": ("INSERT INTO opt_out VALUES ('C-1', 'marketing', true, 'app', now())", "opted_out"),
+    "an opt-out from everything": ("INSERT INTO opt_out VALUES ('C-1', 'all', true, 'app', now())", "opted_out"),
+    "an opt-out from the channel": ("INSERT INTO opt_out VALUES ('C-1', 'app_push', true, 'app', now())", "opted_out"),
+    "a consent withdrawn": (
+        "INSERT INTO consent VALUES ('C-1', 'marketing', 'app_push', false, 'app', 'v1', now())",
+        "no_consent",
+    ),
+}
+
+
+@pytest.mark.parametrize(("statement", "reason"), STOPS.values(), ids=STOPS)
+async def test_a_claimed_touch_that_was_stopped_is_in_doubt(
+    unanswered: Unanswered, statement: str, reason: str
+) -> None:
+    """The customer may have it already, so it is not withheld; the provider is not asked again."""
+    await unanswered.pool.execute(statement)
+    for _ in range(2):
+        answer = await unanswered.ask_again()
+        assert isinstance(answer, TouchSettled)
+        assert (answer.outcome, answer.reason) == ("in_doubt", reason)
+    assert len(unanswered.push.got) == 1
+    assert await unanswered.record() == ("in_doubt", reason)
+
+
+IRRELEVANT = {
+    "a brake on another journey": (
+        "INSERT INTO brake (mode, reason, journey, set_by) VALUES ('drop', 'x', 'onboarding-guidance', 'li')"
+    ),
+    "an opt-out taken back": "INSERT INTO opt_out VALUES ('C-1', 'marketing', false, 'app', now())",
+    "a channel that reaches nobody now": "INSERT INTO reachability VALUES ('C-1', 'app_push', false, now())",
+    "a run that is over": "UPDATE journey_run SET ended_at = now(), outcome = 'goal'",
+}
+
+
+@pytest.mark.parametrize("statement", IRRELEVANT.values(), ids=IRRELEVANT)
+async def test_what_else_has_changed_is_not_judged_again(unanswered: Unanswered, statement: str) -> None:
+    """The claim stands: the provider is asked until it is known whether the customer got the message."""
+    await unanswered.pool.execute(statement)
+    answer = await unanswered.ask_again()
+    assert isinstance(answer, TouchSettled)
+    assert answer.outcome == "sent"
+    assert len(unanswered.push.got) == 2
+
+
+async def test_a_touch_that_a_brake_holds_for_a_day_is_in_doubt(
+    unanswered: Unanswered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that the provider never confirms: the run goes on."""
+    monkeypatch.setattr("activities.send_message.ASK_AGAIN_FOR", timedelta(0))
+    await unanswered.pool.execute(HOLD)
+    answer = await unanswered.ask_again()
+    assert isinstance(answer, TouchSettled)
+    assert (answer.outcome, answer.reason) == ("in_doubt", "brake")
+    assert len(unanswered.push.got) == 1
