@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from errors import JourneyError
-from journeys.names import StepId
+from journeys.names import StepId, Weekday
 from journeys.words import (
     AnyStep,
     AwardPoints,
@@ -28,6 +28,7 @@ from journeys.words import (
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,47}")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_WEEKEND = frozenset({Weekday.SATURDAY, Weekday.SUNDAY})
 
 
 def check_sound(journey: Journey) -> None:
@@ -140,6 +141,8 @@ def _wait_until_problem(step: WaitUntil) -> str:
         return "names a day and kinds of days: keep on=…, or weekdays=… and trading_day=…"
     if step.on is None and step.on_past != "run":
         return f"has on_past={step.on_past!r}, but without on=… its time is never past: take it out"
+    if step.trading_day and step.weekdays and _WEEKEND.issuperset(step.weekdays):
+        return "waits for a trading day at the weekend: name another weekday"
     return "skips nothing when it is past: put what is to be left out into then=[…]" if _skips_nothing(step) else ""
 
 

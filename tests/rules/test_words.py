@@ -2,6 +2,7 @@
 
 import pytest
 
+from errors import JourneyError
 from journeys.events import (
     app_opened,
     app_registered,
@@ -175,6 +176,14 @@ def test_a_trading_day_is_one_on_which_shanghai_trades() -> None:
     """The Qingming holiday, 4 to 6 April 2026, and its weekend are passed over."""
     told = trial(wait(days(32)), wait_until("09:00", trading_day=True), WELCOME)
     assert told.record.touches[0].planned_at.isoformat() == "2026-04-07T01:00:00+00:00"
+
+
+def test_a_trading_day_at_the_weekend_is_refused() -> None:
+    """Shanghai never trades then: such a time would never come."""
+    with pytest.raises(JourneyError, match="waits for a trading day at the weekend: name another weekday"):
+        trial(wait_until("09:00", trading_day=True, weekdays=[Weekday.SATURDAY, Weekday.SUNDAY]), WELCOME)
+    monday = trial(wait_until("09:00", trading_day=True, weekdays=[Weekday.SATURDAY, Weekday.MONDAY]), WELCOME)
+    assert monday.record.touches[0].planned_at.isoformat() == "2026-03-09T01:00:00+00:00"
 
 
 @pytest.mark.parametrize(
