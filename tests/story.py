@@ -3,7 +3,10 @@
     assert story(onboarding_guidance).when(account_opened, on_day=5).touches() == [
         "day 0 welcome",
         "day 3 open-account-reminder",
+        "day 7 questionnaire-reminder",
         "day 14 first-product",
+        "day 15 first-week-lessons",
+        "day 23 first-order-guide",
     ]
 
 The customer consents to everything and comes into the journey on day 0 at 10:00; a draft runs like a live journey.
@@ -24,7 +27,7 @@ from journeys.names import Channel, CustomerId, MessageClass, RiskClass, Stage
 from journeys.published import with_templates
 from journeys.templates import templates
 from journeys.words import Journey, Split, StageEntered, Trigger, all_steps
-from rules.bucketing import arm_of
+from rules.bucketing import arm_of, held_out
 from rules.commands import Command, Verb
 from rules.conditions import CustomerFacts
 from rules.definitions import Catalogue
@@ -83,12 +86,33 @@ class Story:
         ids = (CustomerId(f"story-{number}") for number in count())
         return replace(self, customer_id=next(one for one in ids if arm_of(step, one)[1].name == arm))
 
+    def held_out(self) -> Story:
+        """A customer in the control arm of the journey."""
+        name, percent = self.journey.name, self.journey.holdout
+        assert percent, f"{name} holds nobody out"
+        ids = (CustomerId(f"story-{number}") for number in count())
+        return replace(self, customer_id=next(one for one in ids if held_out(name, percent, one)))
+
+    def without_consent(self, to: MessageClass) -> Story:
+        """A customer who has not agreed to texts of a class."""
+        consents = tuple(one for one in self.world.consents if one[0] is not to)
+        return replace(self, world=replace(self.world, consents=consents, judgements={}))
+
+    def without_risk_class(self) -> Story:
+        """A customer whose risk assessment is missing or out of date."""
+        return replace(self, world=replace(self.world, customer=replace(self.world.customer, risk_class=None)))
+
     def touches(self) -> list[str]:
         """The planned touches, as 'day 3 open-account-reminder'; one not sent says why."""
         return [
             _on(row.planned_at, row.step if row.outcome == "sent" else f"{row.step} ({row.outcome}: {row.reason})")
             for row in self.record.touches
         ]
+
+    def hours(self) -> list[str]:
+        """The time of the day of each planned touch where the customer lives, as '10:00'."""
+        zone = ZoneInfo(self.world.customer.zone)
+        return [f"{row.planned_at.astimezone(zone):%H:%M}" for row in self.record.touches]
 
     def ends(self) -> list[str]:
         """The outcome of each run that ended, as 'day 10 not interested'."""

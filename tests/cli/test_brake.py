@@ -99,8 +99,8 @@ def test_the_actor_is_the_user_of_the_machine_unless_named(sojourn: Sojourn, boo
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--journey", "winback"), "there is no journey 'winback': the journeys are onboarding-guidance, win-back"),
-        (("--template", "welcom"), "there is no template 'welcom': the templates are first-product,"),
+        (("--journey", "winback"), "there is no journey 'winback': the journeys are growth-nudges, mature-service,"),
+        (("--template", "welcom"), "there is no template 'welcom': the templates are adviser-is-there,"),
         (("--channel", "fax"), "there is no channel 'fax': the channels are app_push, inbox"),
         (("--reason", " "), "--reason is empty"),
         (("--mode", "stop"), "'stop' is not one of 'hold', 'drop'"),

@@ -121,7 +121,7 @@ async def test_an_event_is_sent_and_what_it_led_to_is_told(world: Live, run: Run
     for words in (
         f"app_registered of {amy} (event e-1) is recorded.",
         "Stage: none → introduction",
-        "entered        onboarding-guidance 1 (entry 1)",
+        "entered        onboarding-guidance 2 (entry 1)",
         "sent: welcome",
         "+20 points",
         "Points: 20",

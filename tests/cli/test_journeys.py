@@ -77,7 +77,7 @@ def test_publish_names_its_file_and_refuses_what_there_is_not(sojourn: Sojourn, 
     assert ran.code == 0
     assert [file.name for file in folder.glob("*.json")] == [ran.out.split()[2].rstrip(":")]
     assert sojourn("publish", "win-back").code == 2
-    assert "the journeys are onboarding-guidance, win-back" in sojourn("publish", "winback").err
+    assert "the journeys are growth-nudges, mature-service," in sojourn("publish", "winback").err
 
 
 def test_check_names_a_live_journey_that_is_not_published(sojourn: Sojourn, folder: Path) -> None:

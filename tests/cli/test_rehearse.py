@@ -55,13 +55,17 @@ def test_the_tables_tell_what_happened(small: Path, tmp_path: Path) -> None:
     ]
     touches = [tuple(row.values()) for row in table(tmp_path, "touches.csv") if row["journey"] == "win-back"]
     assert touches == [
-        ("a", "win-back", "1", "we-are-here", "1997-07-13T16:00:00Z", "sent", ""),
-        ("a", "win-back", "1", "what-is-new", "1997-07-20T16:00:00Z", "sent", ""),
-        ("a", "win-back", "1", "last-word", "1997-08-10T16:00:00Z", "sent", ""),
+        ("a", "win-back", "1", "we-are-here", "1997-07-14T02:00:00Z", "sent", ""),
+        ("a", "win-back", "1", "what-is-new", "1997-07-21T02:00:00Z", "sent", ""),
+        ("a", "win-back", "1", "last-word", "1997-08-11T02:00:00Z", "sent", ""),
     ]
     assert [(row["customer_id"], row["journey"], row["outcome"]) for row in table(tmp_path, "runs.csv")] == [
+        ("a", "growth-nudges", "completed"),
         ("a", "onboarding-guidance", "goal"),
+        ("a", "retention-offer", "completed"),
         ("a", "win-back", "completed"),
+        ("b", "growth-nudges", "completed"),
+        ("b", "mature-service", "completed"),
         ("b", "onboarding-guidance", "goal"),
     ]
     assert [(row["customer_id"], row["amount"]) for row in table(tmp_path, "points.csv")] == [("a", "20"), ("b", "20")]

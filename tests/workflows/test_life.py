@@ -76,7 +76,11 @@ async def test_a_fact_in_the_books_prevents_a_wrong_nudge(stack: EmbeddedStack, 
                 "SELECT true FROM touch WHERE step IN ('first-product', 'open-account-reminder')"
             )
         )
-        assert [step for step, _, _ in await world.touches(amy)] == ["welcome", "first-product"]
+        assert [step for step, _, _ in await world.touches(amy)] == [
+            "welcome",
+            "questionnaire-reminder",
+            "first-product",
+        ]
         assert await world.rows("SELECT event_id, source FROM customer_event WHERE name = 'account_opened'") == [
             ("fact-1", "fact")
         ]

@@ -68,7 +68,7 @@ def test_a_journey_added_a_stage_number_changed_and_a_template_edited_break_noth
         "decline_after: timedelta = timedelta(days=9)",
     )
     edit(copy / "journeys" / "templates" / "welcome.toml", 'title = "', 'title = "!')
-    edit(copy / "journeys" / "onboarding_guidance.py", "version=1", "version=2")
+    edit(copy / "journeys" / "onboarding_guidance.py", "version=2", "version=3")
     edit(copy / "journeys" / "onboarding_guidance.py", "within=days(3)", "within=days(1)")
     shutil.copy(copy / "journeys" / "win_back.py", copy / "journeys" / "second_win_back.py")
     edit(copy / "journeys" / "second_win_back.py", 'name="win-back"', 'name="second-win-back"')
