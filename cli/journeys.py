@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cli.walked import Walked
 from errors import InputError, JourneyError, TemplateError
 from journeys import JOURNEYS
 from journeys import published as publications
@@ -20,9 +21,10 @@ PROBLEMS_FOUND = 1
 
 @click.command()
 def check() -> None:
-    """Check that every live journey is published as it is, and that its texts are there.
+    """Check every journey: its texts, its paths, how much it says and of what class, and that it is published.
 
-    Exit code 1 if anything is wrong; each problem is a sentence that says how to mend it.
+    Exit code 1 if anything is wrong; each problem is a sentence that says how to mend it. If nothing is, the worst week
+    of each journey is named.
     """
     problems = list(problems_of(JOURNEYS))
     for problem in problems:
@@ -31,6 +33,8 @@ def check() -> None:
         raise click.exceptions.Exit(PROBLEMS_FOUND)
     live = sum(journey.state == "live" for journey in JOURNEYS)
     click.echo(f"All is well: {len(JOURNEYS)} journeys, {live} of them live, {len(templates())} templates.")
+    for journey in JOURNEYS:
+        click.echo(f"{journey.name}: {Walked(with_templates(journey, templates())).worst_week()}")
 
 
 @click.command()
@@ -92,8 +96,16 @@ def _problems(journey: Journey) -> Iterator[str]:
         yield f"{error}."
         return
     yield from _missing_texts(journey, value)
+    yield from _problems_of_paths(value)
     if journey.state == "live" and not publications.is_published(value):
         yield _not_published(journey)
+
+
+def _problems_of_paths(value: Published) -> Iterator[str]:
+    try:
+        yield from Walked(value).problems()
+    except JourneyError as error:
+        yield f"{error}."
 
 
 def _not_published(journey: Journey) -> str:
