@@ -31,6 +31,7 @@ COMMANDS = {
     "rejected": Lazy("cli.look:rejected", "List, correct and send again what could not be taken."),
     "brake": Lazy("cli.brake:brake", "Stop touches, or let them go on."),
     "check": Lazy("cli.journeys:check", "Check every journey and template."),
+    "preview": Lazy("cli.preview:preview", "Show what a journey does: steps, every path with its calendar, a page."),
     "schemas": Lazy("cli.schemas:schemas", "Write the JSON Schemas of the events into docs/events/."),
     "publish": Lazy("cli.journeys:publish", "Publish a version of a journey."),
     "rehearse": Lazy("cli.rehearse:rehearse", "Let the journeys run over a file of events on paper."),

@@ -44,7 +44,7 @@ def publish(journey: str) -> None:
 
     Customers who enter keep what was published. Commit the file; it is never changed.
     """
-    file = publish_journey(_journey(journey), publications.FOLDER)
+    file = publish_journey(journey_named(journey), publications.FOLDER)
     click.echo(f"Published as {file.name}: commit it with the change.")
 
 
@@ -82,7 +82,8 @@ def publish_journey(journey: Journey, folder: Path) -> Path:
     return file
 
 
-def _journey(name: str) -> Journey:
+def journey_named(name: str) -> Journey:
+    """The journey of a name; `InputError` if there is none."""
     for journey in JOURNEYS:
         if journey.name == name:
             return journey
