@@ -30,6 +30,7 @@ COMMANDS = {
     "why": Lazy("cli.look:why", "Show what a customer was sent, what not, and why."),
     "rejected": Lazy("cli.look:rejected", "List, correct and send again what could not be taken."),
     "brake": Lazy("cli.brake:brake", "Stop touches, or let them go on."),
+    "new-journey": Lazy("cli.new_journey:new_journey", "Begin a journey: a draft, its texts and its story."),
     "check": Lazy("cli.journeys:check", "Check every journey and template."),
     "preview": Lazy("cli.preview:preview", "Show what a journey does: steps, every path with its calendar, a page."),
     "schemas": Lazy("cli.schemas:schemas", "Write the JSON Schemas of the events into docs/events/."),
