@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from activities.rendering import render
+from cli.walked import Walked
 from errors import InputError, JourneyError, TemplateError
 from journeys import JOURNEYS
 from journeys import published as publications
@@ -21,9 +22,10 @@ PROBLEMS_FOUND = 1
 
 @click.command()
 def check() -> None:
-    """Check that every live journey is published as it is, and that its texts are there and can be filled in.
+    """Check every journey: its texts, its paths, how much it says and of what class, and that it is published.
 
-    Exit code 1 if anything is wrong; each problem is a sentence that says how to mend it.
+    Exit code 1 if anything is wrong; each problem is a sentence that says how to mend it. If nothing is, the worst week
+    of each journey is named.
     """
     problems = list(problems_of(JOURNEYS))
     for problem in problems:
@@ -32,6 +34,8 @@ def check() -> None:
         raise click.exceptions.Exit(PROBLEMS_FOUND)
     live = sum(journey.state == "live" for journey in JOURNEYS)
     click.echo(f"All is well: {len(JOURNEYS)} journeys, {live} of them live, {len(templates())} templates.")
+    for journey in JOURNEYS:
+        click.echo(f"{journey.name}: {Walked(with_templates(journey, templates())).worst_week()}")
 
 
 @click.command()
@@ -41,7 +45,7 @@ def publish(journey: str) -> None:
 
     Customers who enter keep what was published. Commit the file; it is never changed.
     """
-    file = publish_journey(_journey(journey), publications.FOLDER)
+    file = publish_journey(journey_named(journey), publications.FOLDER)
     click.echo(f"Published as {file.name}: commit it with the change.")
 
 
@@ -79,7 +83,8 @@ def publish_journey(journey: Journey, folder: Path) -> Path:
     return file
 
 
-def _journey(name: str) -> Journey:
+def journey_named(name: str) -> Journey:
+    """The journey of a name; `InputError` if there is none."""
     for journey in JOURNEYS:
         if journey.name == name:
             return journey
@@ -94,8 +99,16 @@ def _problems(journey: Journey) -> Iterator[str]:
         return
     yield from _missing_texts(journey, value)
     yield from _unsendable_texts(journey, value)
+    yield from _problems_of_paths(value)
     if journey.state == "live" and not publications.is_published(value):
         yield _not_published(journey)
+
+
+def _problems_of_paths(value: Published) -> Iterator[str]:
+    try:
+        yield from Walked(value).problems()
+    except JourneyError as error:
+        yield f"{error}."
 
 
 def _not_published(journey: Journey) -> str:

@@ -262,9 +262,12 @@ def arm(name: str, percent: int, steps: Steps = ()) -> Arm:
     return Arm(name=name, percent=percent, steps=tuple(steps))
 
 
-def award_points(points: int, *, reason: str, id: str | None = None) -> AwardPoints:
-    """Credit points for a reason that the customer may read."""
-    return AwardPoints(id=_step_id(id, f"award {reason}"), points=points, reason=reason)
+def award_points(points: int, *, reason: str, approval: str | None = None, id: str | None = None) -> AwardPoints:
+    """Credit points for a reason that the customer may read.
+
+    Points that follow from an account opened, a deposit or a trade need the number of an `approval`.
+    """
+    return AwardPoints(id=_step_id(id, f"award {reason}"), points=points, reason=reason, approval=approval)
 
 
 def set_tag(tag: str, *, id: str | None = None) -> ChangeTag:

@@ -114,12 +114,16 @@ class Split(Word):
 
 
 class AwardPoints(Word):
-    """Credit points, once per customer, journey, entry and step."""
+    """Credit points, once per customer, journey, entry and step.
+
+    `approval` names who allowed it, where points for an account, a deposit or a trade need to be (compliance.md).
+    """
 
     kind: Literal["award_points"] = "award_points"
     id: StepId
     points: Annotated[int, Field(gt=0, le=1_000_000)]
     reason: str
+    approval: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
 class ChangeTag(Word):

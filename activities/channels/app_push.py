@@ -18,7 +18,8 @@ import httpx
 
 from activities.channels import Accepted, Delivery, Message, Refused, Unknown
 from activities.channels.signature import SigningKey, sign
-from journeys.names import Channel, MessageClass
+from journeys.channels import CARRIES
+from journeys.names import Channel
 
 CONNECT_TIMEOUT = timedelta(seconds=2)
 TOTAL_TIMEOUT = timedelta(seconds=5)
@@ -32,7 +33,7 @@ class AppPush:
     channel = Channel.APP_PUSH
     interrupts = True
     deduplicates = True
-    classes = frozenset(MessageClass)
+    classes = CARRIES[Channel.APP_PUSH]
 
     def __init__(
         self, client: httpx.AsyncClient, url: str, key: SigningKey, total_timeout: timedelta = TOTAL_TIMEOUT

@@ -7,7 +7,8 @@ without its record, no record without its message, whatever dies in between.
 from __future__ import annotations
 
 from activities.channels import Accepted, Delivery, Message
-from journeys.names import Channel, MessageClass
+from journeys.channels import CARRIES
+from journeys.names import Channel
 
 
 class Inbox:
@@ -16,7 +17,7 @@ class Inbox:
     channel = Channel.INBOX
     interrupts = False
     deduplicates = True
-    classes = frozenset(MessageClass)
+    classes = CARRIES[Channel.INBOX]
 
     async def deliver(self, message: Message) -> Delivery:
         """Accepted at once: the caller's settling is the delivery."""

@@ -12,7 +12,7 @@ from cli.journeys import problems_of, publish_journey, weaker_than_its_texts
 from errors import JourneyError
 from journeys import JOURNEYS, published
 from journeys.events import app_opened
-from journeys.language import days, journey, send
+from journeys.language import days, journey, send, wait
 from journeys.names import Channel, Language, TemplateName
 from journeys.published import Published, with_templates
 from journeys.templates import Template, Text, templates
@@ -30,11 +30,50 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     published.published.cache_clear()
 
 
-def test_the_shipped_journeys_are_sound_and_published(sojourn: Sojourn) -> None:
-    """`check` finds nothing to say about what this version ships."""
+def test_the_shipped_journeys_are_told_what_is_wrong_with_them(sojourn: Sojourn) -> None:
+    """Onboarding says less of itself than it sends; there is nothing else."""
+    ran = sojourn("check")
+    assert (ran.code, ran.err) == (1, "")
+    assert ran.out.splitlines() == [
+        f"onboarding-guidance: its purpose is 'education', and template {name!r} is of class 'marketing': set"
+        " purpose='marketing', or send another text."
+        for name in ("first-product", "open-account-reminder")
+    ]
+
+
+def test_check_names_the_worst_week_of_each_journey_when_all_is_well(
+    sojourn: Sojourn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 0, a summary, and a line for each journey."""
+    monkeypatch.setattr("cli.journeys.JOURNEYS", (win_back,))
     ran = sojourn("check")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith(f"All is well: {len(JOURNEYS)} journeys")
+    assert ran.out.splitlines() == [
+        f"All is well: 1 journeys, 1 of them live, {len(templates())} templates.",
+        "win-back: worst week: 1 touch, days 0 to 7",
+    ]
+
+
+def test_check_says_what_the_paths_of_a_draft_lead_to(folder: Path) -> None:
+    """Nobody is in it yet, and it is told all the same."""
+    hasty = journey(
+        name="hasty",
+        version=1,
+        starts_on=app_opened,
+        ends_after=days(1),
+        steps=(send("we-are-here"), send("what-is-new"), send("last-word"), send("first-product")),
+    )
+    a_day, a_week = problems_of([hasty])
+    assert a_day.startswith("hasty: 4 touches, days 0 to 1 (we-are-here, what-is-new, last-word, first-product), where")
+    assert a_week.startswith("hasty: 4 touches, days 0 to 7 (")
+
+
+def test_check_refuses_a_journey_with_too_many_paths(folder: Path) -> None:
+    """As a problem among others: the check goes on."""
+    touches = [send("welcome", if_not_sent=[wait(days(1), id=f"w{number}")], id=f"s{number}") for number in range(14)]
+    endless = journey(name="endless", version=1, starts_on=app_opened, ends_after=days(99), steps=touches)
+    (said,) = problems_of([endless, win_back.model_copy(update={"state": "draft"})])
+    assert said.startswith("journey 'endless' has more than 10,000 paths: ")
 
 
 @pytest.mark.parametrize("each", JOURNEYS, ids=lambda each: each.name)
