@@ -34,9 +34,9 @@ def arm_of(split: Split, customer_id: CustomerId) -> tuple[int, Arm]:
 
 def held_out(journey: JourneyName, percent: int, customer_id: CustomerId) -> bool:
     """Whether a customer is in the control arm of a journey."""
-    return bucket(f"holdout/{journey}", customer_id) < percent * _BUCKETS // 100
+    return percent > 0 and bucket(f"holdout/{journey}", customer_id) < percent * _BUCKETS // 100
 
 
 def globally_held_out(percent: int, customer_id: CustomerId) -> bool:
     """Whether a customer is kept out of all marketing."""
-    return bucket("holdout", customer_id) < percent * _BUCKETS // 100
+    return percent > 0 and bucket("holdout", customer_id) < percent * _BUCKETS // 100

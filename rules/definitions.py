@@ -76,14 +76,18 @@ class Catalogue:
         return cls(tuple(sorted(map(define, values), key=lambda d: d.journey.name)))
 
     @cached_property
+    def _in_turn(self) -> tuple[Definition, ...]:
+        return tuple(sorted(self.definitions, key=lambda d: (-d.journey.priority, d.journey.name)))
+
+    @cached_property
     def _by_event(self) -> dict[str, tuple[Definition, ...]]:
         events = sorted({t for d in self.definitions for t in d.journey.starts_on if isinstance(t, EventType)})
-        return {e: tuple(d for d in self.definitions if e in d.journey.starts_on) for e in events}
+        return {e: tuple(d for d in self._in_turn if e in d.journey.starts_on) for e in events}
 
     @cached_property
     def _by_stage(self) -> dict[StageTrigger, tuple[Definition, ...]]:
         changes = [StageTrigger(from_, to) for from_ in (None, *Stage) for to in Stage]
-        return {change: tuple(d for d in self.definitions if _starts_on(d, change)) for change in changes}
+        return {change: tuple(d for d in self._in_turn if _starts_on(d, change)) for change in changes}
 
     @cached_property
     def _by_name(self) -> dict[JourneyName, tuple[Definition, ...]]:
@@ -112,7 +116,7 @@ class Catalogue:
         return frozenset(str(one.goal.event) for one in journeys if one.goal)
 
     def starting_on_event(self, name: str) -> tuple[Definition, ...]:
-        """The journeys that an event may start."""
+        """The journeys that an event may start, the one with the highest priority first."""
         return self._by_event.get(name, ())
 
     def named(self, name: JourneyName) -> tuple[Definition, ...]:
@@ -120,7 +124,7 @@ class Catalogue:
         return self._by_name.get(name, ())
 
     def starting_on_stage(self, change: StageTrigger) -> tuple[Definition, ...]:
-        """The journeys that a stage change may start."""
+        """The journeys that a stage change may start, the one with the highest priority first."""
         return self._by_stage[change]
 
 

@@ -57,7 +57,12 @@ def candidates(catalogue: Catalogue, offer: EntryOffered) -> tuple[Definition, .
 
     Decide one by one, and open the run of each decision before the next: two must not take the same slot.
     """
-    return tuple(sorted(_starting_on(catalogue, offer), key=lambda one: (-one.journey.priority, one.journey.name)))
+    if offer.journey is not None:
+        return catalogue.named(offer.journey)
+    if offer.event is not None:
+        return catalogue.starting_on_event(offer.event)
+    assert offer.to_stage is not None
+    return catalogue.starting_on_stage(StageTrigger(offer.from_stage, offer.to_stage))
 
 
 def decide(
@@ -140,15 +145,6 @@ def note_refusal(state: CustomerState, decided: EntryDecided) -> None:
     assert decided.offer_again_until is not None
     new = Deferred(decided.journey, decided.cause, decided.key, decided.offer_again_until)
     state.deferred = [*state.deferred, new][-state.going_by.deferred_kept :]
-
-
-def _starting_on(catalogue: Catalogue, offer: EntryOffered) -> tuple[Definition, ...]:
-    if offer.journey is not None:
-        return catalogue.named(offer.journey)
-    if offer.event is not None:
-        return catalogue.starting_on_event(offer.event)
-    assert offer.to_stage is not None
-    return catalogue.starting_on_stage(StageTrigger(offer.from_stage, offer.to_stage))
 
 
 def _key(one: Definition, offer: EntryOffered) -> str:

@@ -12,20 +12,31 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, assert_never
 
+from journeys.caps import Cap
 from journeys.conditions import Condition
 from journeys.events import EVENTS, opted_out_of_marketing
 from journeys.lifecycle import LIFECYCLE_POLICY, LifecyclePolicy
 from journeys.names import Channel, ContentHash, CustomerId, EventId, JourneyName, MessageClass, StepId
 from journeys.words import WaitFor, WaitUntil
 from rules import commands, life
+from rules.caps import CapCount, CountedTouch, caps_on
 from rules.clock import LAST
 from rules.commands import Command
 from rules.conditions import CustomerFacts, Data, PastEvent, first_that_holds, fits
 from rules.definitions import Catalogue, conditions_of, definition
 from rules.effects import CheckConversion, Effects, EntryOffered, RecordedEvent, ResolveTime, SendMessage, StageChanged
 from rules.entry import EntryDecided, EntryPolicy, candidates, decide
-from rules.gates import Facts, HeldUntil, Judgement, TouchSettled, judge
-from rules.record import ConversionRow, PointsRow, Record, RunRow, StageChangeRow, TouchRow
+from rules.gates import HOLDOUT, Facts, HeldUntil, Judgement, Touch, TouchSettled, judge
+from rules.record import (
+    ConversionRow,
+    ForecastPoints,
+    ForecastTouch,
+    PointsRow,
+    Record,
+    RunRow,
+    StageChangeRow,
+    TouchRow,
+)
 from rules.state import CustomerState, Run
 from rules.touches import planned_touch, touch_key
 
@@ -53,6 +64,15 @@ _Situation = tuple[ContentHash, StepId, int, str, tuple[str, ...], bool]
 the run is held out."""
 
 
+class _Judged(NamedTuple):
+    """A judgement, and what the forecast asks of its touch: the channel that carries it, if one does, and its caps."""
+
+    judgement: Judgement
+    message_class: MessageClass
+    channel: Channel | None
+    caps: tuple[Cap, ...]
+
+
 class LocalTime(Protocol):
     """Finds the time that a step waits for, at or after a time, where a customer lives. The world computes it."""
 
@@ -73,7 +93,7 @@ class PaperWorld:
     customer: CustomerFacts = CustomerFacts(LAST)
     entries: EntryPolicy = EntryPolicy()
     local_time: LocalTime | None = None
-    judgements: dict[_Situation, Judgement] = field(default_factory=dict, compare=False, repr=False)
+    judgements: dict[_Situation, _Judged] = field(default_factory=dict, compare=False, repr=False)
     """Without brakes a judgement depends on nothing else than this, so few are made for many customers."""
 
     def live(
@@ -121,6 +141,7 @@ class _PaperLife:
     tags: tuple[str, ...] = ()
     past: list[PastEvent] = field(default_factory=list)
     """What a condition may look back at."""
+    heard: CapCount = field(default_factory=CapCount)
 
     def __post_init__(self) -> None:
         self.state = CustomerState(self.customer_id, policy=self.world.policy)
@@ -163,7 +184,7 @@ class _PaperLife:
         milestone, starts = EVENTS[name].milestone, bool(self.world.catalogue.starting_on_event(name))
         event_id = EventId(str(self.sequence))
         asked = self.world.catalogue.fields_asked.get(name, ())
-        data = {field: event.data[field] for field in asked if field in event.data}
+        data = {field: event.data[field] for field in asked if field in event.data} if asked else {}
         if name in self.world.catalogue.events_asked:
             self.past.append(PastEvent(name, event.at, event.data))
         return RecordedEvent(self.sequence, event_id, name, event.at, milestone, starts, event.held_until, data)
@@ -241,6 +262,7 @@ class _PaperLife:
         for award in effects.awards:
             if not award.withheld:
                 record.points.append(PointsRow(who, award.at, award.points, award.reason))
+                record.forecast.points.append(ForecastPoints(award.at, award.journey, award.points))
         for ended in effects.ended:
             entered = next(
                 note.entered_at
@@ -250,7 +272,11 @@ class _PaperLife:
             record.runs.append(RunRow(who, ended.journey, ended.entry, entered, ended.at, ended.outcome))
 
     def _enter(self, decided: EntryDecided) -> None:
-        plan = definition(decided.definition).plan
+        plan, forecast = definition(decided.definition).plan, self.record.forecast
+        if decided.refused:
+            forecast.refusals[decided.journey, decided.refused] += 1
+        elif decided.control:
+            forecast.control_runs.add((self.customer_id, decided.journey, decided.entry))
         if plan.goal is not None and not decided.refused:
             closes = decided.at + plan.goal_within
             window = _Window(decided.journey, decided.entry, plan.goal, plan.goal_where, decided.at, closes)
@@ -271,24 +297,27 @@ class _PaperLife:
         """The channels are tried in turn at once: nothing can happen between two of them."""
         run = self.state.run(send.journey, send.entry)
         if run is None:
-            return self._settled(send, "withheld", self._how_it_ended(send))
+            return self._settled(send, "withheld", self._over(send))
         overtaken_by = self._overtaken_by(send, run)
-        judgement = self._judged(send, run.channel, overtaken_by)
-        while judgement.decision == "next_channel":
+        judged = self._judged(send, run.channel, overtaken_by)
+        while (decision := judged.judgement.decision) == "next_channel":
             run.channel += 1
-            judgement = self._judged(send, run.channel, overtaken_by)
-        match judgement.decision:
+            judged = self._judged(send, run.channel, overtaken_by)
+        match decision:
             case "send":
-                return self._settled(send, "sent", judgement.reason)
+                return self._settled(send, "sent", judged)
             case "withhold":
-                return self._settled(send, "withheld", judgement.reason)
+                return self._settled(send, "withheld", judged)
             case "hold":
-                assert judgement.hold_until is not None
-                return HeldUntil(send.journey, send.entry, send.step, judgement.hold_until, judgement.reason)
+                until, reason = judged.judgement.hold_until, judged.judgement.reason
+                assert until is not None
+                return HeldUntil(send.journey, send.entry, send.step, until, reason)
             case _:
-                assert_never(judgement.decision)
+                assert_never(decision)
 
     def _overtaken_by(self, send: SendMessage, run: Run) -> str:
+        if not send.overtaken_by:
+            return ""
         waits = definition(send.definition).plan.steps[send.step].overtaken_by
         asking = {str(event): wait for wait in waits for event in wait.events if wait.where is not None}
         for event, since in send.overtaken_by:
@@ -302,7 +331,7 @@ class _PaperLife:
                 return event
         return ""
 
-    def _judged(self, send: SendMessage, channel: int, overtaken_by: str) -> Judgement:
+    def _judged(self, send: SendMessage, channel: int, overtaken_by: str) -> _Judged:
         situation = (send.definition, send.step, channel, overtaken_by, self.opted_out, send.control)
         if (known := self.world.judgements.get(situation)) is not None:
             return known
@@ -315,20 +344,40 @@ class _PaperLife:
             control=send.control,
         )
         touch = planned_touch(send.definition, send.step, channel)
-        judgement = judge(touch, facts, touch_key(self.customer_id, send))
-        self.world.judgements[situation] = judgement
-        return judgement
+        judged = _with_caps(touch, judge(touch, facts, touch_key(self.customer_id, send)))
+        self.world.judgements[situation] = judged
+        return judged
 
-    def _how_it_ended(self, send: SendMessage) -> str:
-        """The outcome of a run that another one displaced at the instant of its touch."""
+    def _over(self, send: SendMessage) -> _Judged:
+        """A touch whose run another one displaced at the same instant."""
         ended = (note for note in reversed(self.state.ended) if note.journey == send.journey)
-        return next(note.outcome for note in ended if note.entry == send.entry)
+        outcome = next(note.outcome for note in ended if note.entry == send.entry)
+        message_class = planned_touch(send.definition, send.step, send.channel).message_class
+        return _Judged(Judgement("withhold", outcome, ()), message_class, None, ())
 
-    def _settled(self, send: SendMessage, outcome: Literal["sent", "withheld"], reason: str) -> TouchSettled:
-        self.record.touches.append(
-            TouchRow(self.customer_id, send.journey, send.entry, send.step, send.due, outcome, reason)
+    def _settled(self, send: SendMessage, outcome: Literal["sent", "withheld"], judged: _Judged) -> TouchSettled:
+        """Caps are not in force yet: a touch that is over one is sent, as in the durable world, and counted."""
+        reason = judged.judgement.reason
+        row = TouchRow(self.customer_id, send.journey, send.entry, send.step, send.due, outcome, reason)
+        self.record.touches.append(row)
+        channel, over_cap = judged.channel or "", self._is_over_cap(send, judged)
+        self.record.forecast.touches.append(
+            ForecastTouch(send.due, send.journey, channel, judged.message_class, outcome, reason, over_cap)
         )
         return TouchSettled(send.journey, send.entry, send.step, send.due, outcome, reason)
+
+    def _is_over_cap(self, send: SendMessage, judged: _Judged) -> bool:
+        if judged.channel is None:
+            return False
+        touch = CountedTouch(send.due, judged.message_class, judged.channel)
+        return self.heard.is_over(touch, judged.caps, (send.journey, send.entry) if send.control else None)
+
+
+def _with_caps(touch: Touch, judgement: Judgement) -> _Judged:
+    carried = judgement.decision == "send" or judgement.reason == HOLDOUT
+    channel = touch.channels[touch.in_turn] if carried else None
+    caps = caps_on(touch.message_class, channel) if channel else ()
+    return _Judged(judgement, touch.message_class, channel, caps)
 
 
 def _answers(row: PaperEvent, check: CheckConversion) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -58,6 +59,49 @@ class ConversionRow(NamedTuple):
     at: datetime
 
 
+class ForecastTouch(NamedTuple):
+    """What a forecast asks of a planned touch.
+
+    `channel` is the one that carries it, or would if it were not held out; empty if none does. `over_cap` says that
+    a frequency cap would stop it.
+    """
+
+    at: datetime
+    journey: str
+    channel: str
+    message_class: str
+    outcome: str
+    reason: str
+    over_cap: bool
+
+
+class ForecastPoints(NamedTuple):
+    """Points by the journey that awards them."""
+
+    at: datetime
+    journey: str
+    amount: int
+
+
+@dataclass(slots=True)
+class ForecastRows:
+    """What only the paper world tells, in no order: it is counted, and compared with nothing."""
+
+    touches: list[ForecastTouch] = field(default_factory=list)
+    points: list[ForecastPoints] = field(default_factory=list)
+    refusals: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(journey, reason): how often somebody did not enter."""
+    control_runs: set[tuple[str, str, int]] = field(default_factory=set)
+    """(customer, journey, entry) of those held out."""
+
+    def extend(self, other: ForecastRows) -> None:
+        """Take over what another tells."""
+        self.touches += other.touches
+        self.points += other.points
+        self.refusals.update(other.refusals)
+        self.control_runs |= other.control_runs
+
+
 @dataclass(slots=True)
 class Record:
     """All rows of a play or a rehearsal."""
@@ -67,6 +111,7 @@ class Record:
     runs: list[RunRow] = field(default_factory=list)
     points: list[PointsRow] = field(default_factory=list)
     conversions: list[ConversionRow] = field(default_factory=list)
+    forecast: ForecastRows = field(default_factory=ForecastRows, compare=False)
 
     def extend(self, other: Record) -> None:
         """Take over the rows of another record."""
@@ -75,6 +120,7 @@ class Record:
         self.runs += other.runs
         self.points += other.points
         self.conversions += other.conversions
+        self.forecast.extend(other.forecast)
 
     def sort(self) -> None:
         """The one order that files and reports are in: by customer, then by what identifies the row."""

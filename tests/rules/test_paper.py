@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -13,14 +14,15 @@ from hypothesis import strategies as st
 
 from activities.local_time import is_trading_day, resolve_local_time
 from journeys import JOURNEYS
-from journeys.events import EVENTS, app_registered, trade_executed, wealth_product_purchased
+from journeys.events import EVENTS, app_registered, checked_in, trade_executed, wealth_product_purchased
+from journeys.language import award_points, days, hours, journey, send, tag, wait
 from journeys.names import Channel, CustomerId, MessageClass, StepId
 from journeys.published import with_templates
 from journeys.templates import templates
-from journeys.words import Send, all_steps
+from journeys.words import Journey, Send, all_steps
 from rules.definitions import Catalogue
 from rules.paper import PaperEvent, PaperWorld
-from rules.record import Record
+from rules.record import ForecastPoints, ForecastRows, Record
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -158,3 +160,89 @@ def test_a_touch_takes_the_first_channel_that_may_carry_it(unreachable: Any, out
     world = replace(WORLD, unreachable=unreachable, judgements={})
     record = lived({"a": [PaperEvent(START, app_registered)]}, START, world)
     assert [(row.step, row.outcome) for row in record.touches] == [("welcome", outcome)]
+
+
+def busy(name: str, **attributes: Any) -> Journey:
+    """A journey that speaks often, to everybody who checks in."""
+    given: dict[str, Any] = {"starts_on": checked_in, "ends_after": days(30), "reentry": "always", **attributes}
+    steps = (send("we-are-here"), wait(hours(12)), send("what-is-new"), wait(days(4)), send("last-word"))
+    return journey(name=name, version=1, state="live", steps=steps, **given)
+
+
+def forecast(*journeys: Journey, checks_in: Sequence[float], **world: Any) -> ForecastRows:
+    """What is told of one customer who checks in so many hours after the beginning."""
+    catalogue = Catalogue.of(with_templates(journey, templates()) for journey in journeys)
+    events = [PaperEvent(START + hour * HOUR, checked_in) for hour in checks_in]
+    paper = PaperWorld(catalogue, consents=CONSENTS, **world)
+    return lived({"a": events}, START + 60 * 24 * HOUR, paper).forecast
+
+
+def over_cap(rows: ForecastRows) -> list[tuple[str, float, bool]]:
+    return [(row.journey, (row.at - START) / HOUR, row.over_cap) for row in rows.touches]
+
+
+def test_a_touch_over_a_cap_is_sent_and_told() -> None:
+    """Caps are not in force yet: the second message within a day goes out, and the forecast says that it would not."""
+    rows = forecast(busy("one"), checks_in=[0])
+    assert over_cap(rows) == [("one", 0, False), ("one", 12, True), ("one", 108, False)]
+    assert {(row.channel, row.message_class, row.outcome) for row in rows.touches} == {("inbox", "marketing", "sent")}
+
+
+def test_journeys_share_the_caps_of_a_customer() -> None:
+    """Of two that speak at the same instant, the one with the lower priority is over."""
+    rows = forecast(busy("one"), busy("two", priority=90), checks_in=[0])
+    assert over_cap(rows)[:2] == [("two", 0, False), ("one", 0, True)]
+
+
+def test_a_touch_that_no_channel_carries_has_none_and_hits_no_cap() -> None:
+    """Without consent nothing is heard."""
+    rows = forecast(busy("one"), checks_in=[0], unreachable=tuple(Channel))
+    assert {(row.channel, row.outcome, row.over_cap) for row in rows.touches} == {("", "withheld", False)}
+
+
+def test_a_control_run_is_told_and_its_touches_stop_nobody() -> None:
+    """Held out touches have the channel that would have carried them."""
+    rows = forecast(busy("one", priority=90, holdout=100), busy("two"), checks_in=[0])
+    assert rows.control_runs == {("a", "one", 1)}
+    assert [(row.journey, row.channel, row.reason) for row in rows.touches[:2]] == [
+        ("one", "inbox", "holdout"),
+        ("two", "inbox", ""),
+    ]
+    assert over_cap(rows)[:2] == [("one", 0, False), ("two", 0, False)]
+
+
+def test_who_does_not_enter_is_counted_with_the_reason() -> None:
+    """While a run goes on, for want of a slot, because of a condition, and because once was enough."""
+    never = busy("never", entry=tag("nobody"))
+    once = busy("once", reentry="never", purpose="service")
+    rows = forecast(busy("a"), busy("b"), busy("c"), never, once, checks_in=[0, 1, 500])
+    assert rows.refusals == {
+        ("a", "already_running"): 1,
+        ("b", "already_running"): 1,
+        ("c", "arbitration"): 3,
+        ("never", "condition"): 3,
+        ("once", "already_running"): 1,
+        ("once", "reentry"): 1,
+    }
+
+
+def test_points_are_told_by_journey() -> None:
+    """Those of a control run are not: nobody gets them."""
+    steps = (award_points(5, reason="presence"),)
+    given: dict[str, Any] = {"version": 1, "state": "live", "starts_on": checked_in, "ends_after": days(1)}
+    paid, held_out = journey(name="paid", steps=steps, **given), journey(name="held", steps=steps, holdout=100, **given)
+    rows = forecast(paid, held_out, checks_in=[0])
+    assert rows.points == [ForecastPoints(START, "paid", 5)]
+
+
+@promise
+@given(st.lists(st.integers(0, 24 * 20), max_size=6).map(sorted))
+def test_what_is_not_over_a_cap_keeps_every_window(checks_in: list[int]) -> None:
+    """Never two within a day or four within a week; and each touch that is over would have been one of these."""
+    rows = forecast(busy("one"), busy("two", purpose="service"), busy("three"), checks_in=checks_in)
+    heard: list[datetime] = []
+    for row in rows.touches:
+        within = [sum(row.at - at < length for at in heard) for length in (24 * HOUR, 7 * 24 * HOUR)]
+        assert row.over_cap == (within[0] >= 1 or within[1] >= 3)
+        if not row.over_cap:
+            heard.append(row.at)
