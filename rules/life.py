@@ -7,6 +7,7 @@ recorded or asked; they never look at a clock or a catalogue.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import datetime
 from enum import IntEnum
 from functools import lru_cache
@@ -66,6 +67,15 @@ def next_deadline(state: CustomerState) -> Deadline | None:
     if at is not None:
         return Deadline(at, what, whose, stage if what is What.STAGE else whose.deadline if whose else None)
     return None if state.moved_at is None else Deadline(state.moved_at + state.policy.forget_after, What.FORGET)
+
+
+def likely_deadline(state: CustomerState) -> Deadline | None:
+    """The earliest deadline once the planned touches have been sent, as they will be in a moment as a rule."""
+    likely = deepcopy(state)
+    for run in [run for run in likely.runs if run.phase is Phase.ASKED]:
+        assert run.step is not None
+        take_answer(likely, TouchSettled(run.journey, run.entry, run.step, run.at, "sent"))
+    return next_deadline(likely)
 
 
 def may_end(state: CustomerState) -> bool:

@@ -41,7 +41,7 @@ from workflows.attributes import Attributes
 from workflows.commands import Commands, command_from_update
 from workflows.inbox import delivery_from, life_input_from
 from workflows.outcomes import Outcomes
-from workflows.sends import LONGEST_IN_FLIGHT, Sends
+from workflows.sends import Sends
 from workflows.steady import SteadyTime
 from workflows.timer import LazyTimer
 
@@ -344,11 +344,12 @@ class CustomerLifecycle:
     def _show(self, caught: _Caught) -> None:
         """Arm the timer and bring what support staff see up to date; at most one upsert.
 
-        A touch in flight is answered in a moment, as a rule: until then the timer and the list stay as they are.
+        A touch in flight is answered in a moment, as a rule: until then the list stays as it is.
         """
         flying, deadline = self._sends.in_flight, life.next_deadline(self._state)
-        if caught is _Caught.UP and not (flying and self._can_wait(deadline)):
-            self._timer.arm(deadline, self._acts_at(deadline) if deadline else None)
+        if caught is _Caught.UP:
+            first = self._first_with_touches(deadline) if flying else deadline
+            self._timer.arm(first, self._acts_at(first) if first else None)
         if not flying:
             self._attributes.show(self._state, self._timer.fires_at)
         workflow.set_current_details(card.render(self._state))
@@ -362,12 +363,16 @@ class CustomerLifecycle:
         if self._state.lifecycle.stage is not None:
             self._attributes.show(self._state, None)
 
-    def _can_wait(self, deadline: Deadline | None) -> bool:
-        """Whether the loop is woken by a touch in flight, one way or the other, before the deadline comes."""
-        clock = self._state.clock
-        if deadline is None or clock.simulated:
-            return True
-        return clock.real(deadline.at) > self._time.now + LONGEST_IN_FLIGHT
+    def _first_with_touches(self, deadline: Deadline | None) -> Deadline | None:
+        """The deadline to wake for while touches are in flight, for as long as that may take.
+
+        It is the one that comes once they are sent, if that is the earlier one: so the timer stands when the answer
+        comes, and does not cost the history one more.
+        """
+        likely = life.likely_deadline(self._state)
+        if likely is None or self._is_due(likely) or (deadline is not None and deadline.at <= likely.at):
+            return deadline
+        return likely
 
     async def _rest(self, caught: _Caught) -> None:
         """Sleep until something comes: a signal, the timer, an answer, or the end of patience."""

@@ -20,9 +20,6 @@ _RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=3.0, maximum_interval=timedelta(minutes=5)
 )
 
-LONGEST_IN_FLIGHT = timedelta(hours=1)
-"""After so long without an answer the touch is handed in again; a touch that was claimed is not sent twice."""
-
 
 @dataclass(slots=True)
 class _InFlight:
@@ -66,7 +63,6 @@ class Sends:
             result_type=SendMessageResult,
             task_queue=channel_queue(touch.channels[send.channel], workflow.info().task_queue),
             start_to_close_timeout=timedelta(seconds=30),
-            schedule_to_close_timeout=LONGEST_IN_FLIGHT,
             retry_policy=_RETRY,
             summary=f"{send.journey}: {send.step}",
         )
