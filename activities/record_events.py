@@ -128,7 +128,7 @@ def _restored(state: CustomerState, stored: Any) -> CustomerState | None:
     if stored is None or state.policy is not None:
         return None
     restored = STATE.validate_python(stored)
-    restored.clock = state.clock
+    restored.clock, restored.as_of = state.clock, state.as_of
     return restored
 
 
@@ -200,8 +200,13 @@ async def _opt_out(connection: PoolConnection, customer_id: CustomerId, incoming
 
 
 async def _save(connection: PoolConnection, customer_id: CustomerId, last_sequence: int, state: CustomerState) -> None:
+    """Store the life as it is told, unless a later one is there: whoever tells it may have been held up for long."""
     await connection.execute(
-        "UPDATE customer SET last_sequence = $2, state = $3 WHERE customer_id = $1",
+        """
+        UPDATE customer SET last_sequence = $2,
+            state = CASE WHEN (state->>'as_of')::timestamptz > ($3::jsonb->>'as_of')::timestamptz THEN state ELSE $3 END
+        WHERE customer_id = $1
+        """,
         customer_id,
         last_sequence,
         STATE.dump_python(state, mode="json"),
