@@ -55,6 +55,7 @@ class _Planned:
     send: SendMessage
     clock: Clock
     folded: int
+    folded_ahead: tuple[int, ...]
     touch: Touch
     template: Template
 
@@ -118,6 +119,7 @@ async def send_message(world: World, request: SendMessageRequest) -> SendMessage
         send,
         world.clock(request.clock),
         request.folded,
+        request.folded_ahead,
         planned_touch(send.definition, send.step, send.channel),
         template_of(send.definition, send.step),
     )
@@ -309,13 +311,14 @@ async def _read_facts(world: World, planned: _Planned) -> _Known:
           coalesce(
             (SELECT event.name FROM customer_event AS event
               WHERE event.customer_id = $1 AND event.name = ANY(run.exit_events || run.goal_event || $10::text)
-                AND event.occurred_at >= run.entered_at AND event.sequence <= coalesce($8, event.sequence)
+                AND event.occurred_at >= run.entered_at
+                AND (event.sequence <= coalesce($8, event.sequence) OR event.sequence = ANY($11::bigint[]))
               ORDER BY event.sequence LIMIT 1),
             CASE WHEN run.ended_at <= coalesce($6::timestamptz, 'infinity') THEN run.outcome END) AS run_over,
           (SELECT event.name FROM customer_event AS event
             JOIN unnest($7::text[], $9::timestamptz[]) AS awaited (name, since) ON awaited.name = event.name
             WHERE event.customer_id = $1 AND event.occurred_at >= coalesce(awaited.since, event.occurred_at)
-              AND event.sequence <= coalesce($8, event.sequence)
+              AND (event.sequence <= coalesce($8, event.sequence) OR event.sequence = ANY($11::bigint[]))
             ORDER BY event.sequence LIMIT 1) AS overtaken_by,
           ARRAY(SELECT scope FROM (SELECT DISTINCT ON (scope) scope, active FROM opt_out
                   WHERE customer_id = $1 AND ($6::timestamptz IS NULL OR at <= $6)
@@ -337,6 +340,7 @@ async def _read_facts(world: World, planned: _Planned) -> _Known:
         folded,
         [since for _, since in planned.send.overtaken_by],
         str(account_closed),
+        planned.folded_ahead,
     )
     if row is None:
         raise DatabaseError(
