@@ -14,6 +14,7 @@ from activities.conversions import convert
 from activities.database import PoolConnection
 from activities.incoming import EARLIEST, Incoming, Rejected, conflicting, nameless, read
 from activities.rejections import reject
+from activities.runs import put_back_runs
 from activities.world import World
 from errors import InputError
 from journeys.events import EVENTS, opted_out_of_marketing
@@ -55,11 +56,12 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
         await reject(connection, customer_id, rejected, world.rejected_retention)
         await _opt_out(connection, customer_id, incoming)
         await _save(connection, customer_id, last_sequence + len(incoming), current)
-        if current.entries and any(event.name in world.catalogue.goals for event in incoming):
+        await put_back_runs(connection, current)
+        if current.entries and incoming:
             await convert(
                 connection,
                 customer_id,
-                after_sequence=last_sequence,
+                after_sequence=current.folded,
                 since=EARLIEST,
                 attribution=world.attribution,
             )
