@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
 from temporalio.converter import (
     CompositePayloadConverter,
@@ -21,11 +23,12 @@ from temporalio.converter import (
 )
 from temporalio.envconfig import ClientConfig
 from temporalio.plugin import SimplePlugin
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from errors import EngineError
+from workflows.attributes import SEARCH_ATTRIBUTES
 from workflows.customer import CustomerLifecycle
 
 USUAL_ADDRESS = "localhost:7233"
@@ -93,6 +96,32 @@ async def ensure_namespace(client: Client) -> None:
         await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
     except RPCError as error:
         raise refusal(error) from error
+
+
+async def ensure_search_attributes(client: Client) -> None:
+    """EngineError if the client's namespace lacks a search attribute that every customer's workflow writes."""
+    try:
+        found = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
+    except RPCError as error:
+        if error.status in (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED):
+            return  # not everybody who may run workflows may list them
+        raise refusal(error) from error
+    lacking = [
+        key for key in SEARCH_ATTRIBUTES if found.custom_attributes.get(key.name) != key.indexed_value_type.value
+    ]
+    if lacking:
+        raise EngineError(
+            f"Temporal's namespace {client.namespace} lacks search attributes: run `temporal operator search-attribute"
+            f" create --namespace {client.namespace} {' '.join(map(_option, lacking))}` first."
+        )
+
+
+def _option(key: SearchAttributeKey[Any]) -> str:
+    """As Temporal's command wants it: KEYWORD_LIST is a KeywordList there."""
+    kind = "".join(word.capitalize() for word in key.indexed_value_type.name.split("_"))
+    return f"--name {key.name} --type {kind}"
 
 
 def refusal(error: RPCError) -> EngineError:

@@ -25,7 +25,7 @@ from activities.registry import Activities
 from activities.templates import store_templates
 from activities.world import World
 from cli.edge import run, run_async
-from engine import connect, ensure_namespace
+from engine import connect, ensure_namespace, ensure_search_attributes
 from errors import JourneyError
 from journeys import JOURNEYS
 from journeys.names import Channel, Language
@@ -118,6 +118,7 @@ async def work() -> None:
     async with open_world(settings, shipped()) as world:
         client = await connect()
         await ensure_namespace(client)
+        await ensure_search_attributes(client)
         async with running(workers(client, world, max_cached_workflows=settings.max_cached_workflows)):
             log.info("worker ready", task_queue=TASK_QUEUE)
             await stop.wait()

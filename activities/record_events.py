@@ -14,6 +14,7 @@ from activities.conversions import convert, reverse
 from activities.database import PoolConnection
 from activities.incoming import EARLIEST, Incoming, Rejected, conflicting, nameless, read
 from activities.rejections import reject
+from activities.runs import put_back_runs
 from activities.world import World
 from errors import InputError
 from journeys.events import EVENTS, opted_out_of_marketing
@@ -55,11 +56,12 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
         await reject(connection, customer_id, rejected, world.rejected_retention)
         await _opt_out(connection, customer_id, incoming)
         await _save(connection, customer_id, last_sequence + len(incoming), current)
-        if current.entries and any(event.name in world.catalogue.goals for event in incoming):
+        await put_back_runs(connection, current)
+        if current.entries and incoming:
             await convert(
                 connection,
                 customer_id,
-                after_sequence=last_sequence,
+                after_sequence=current.folded,
                 since=EARLIEST,
                 attribution=world.attribution,
             )
@@ -132,7 +134,7 @@ def _restored(state: CustomerState, stored: Any) -> CustomerState | None:
     if stored is None or state.policy is not None:
         return None
     restored = STATE.validate_python(stored)
-    restored.clock = state.clock
+    restored.clock, restored.as_of = state.clock, state.as_of
     return restored
 
 
@@ -204,8 +206,13 @@ async def _opt_out(connection: PoolConnection, customer_id: CustomerId, incoming
 
 
 async def _save(connection: PoolConnection, customer_id: CustomerId, last_sequence: int, state: CustomerState) -> None:
+    """Store the life as it is told, unless a later one is there: whoever tells it may have been held up for long."""
     await connection.execute(
-        "UPDATE customer SET last_sequence = $2, state = $3 WHERE customer_id = $1",
+        """
+        UPDATE customer SET last_sequence = $2,
+            state = CASE WHEN (state->>'as_of')::timestamptz > ($3::jsonb->>'as_of')::timestamptz THEN state ELSE $3 END
+        WHERE customer_id = $1
+        """,
         customer_id,
         last_sequence,
         STATE.dump_python(state, mode="json"),

@@ -216,16 +216,21 @@ def _earliest(entered: Sequence[EntryDecided]) -> datetime:
 
 
 async def _save(connection: PoolConnection, state: CustomerState) -> None:
-    """Store the life as it stands, which locks the customer; what a gate looks at changes: the version goes up.
+    """Store the life as it is told, unless a later one is there; locks the customer.
 
-    A database that was restored to an earlier time may not know the customer.
+    What a gate looks at changes: the version goes up. A database that was restored to an earlier time may not know
+    the customer.
     """
     await connection.execute(
         """
         INSERT INTO customer (customer_id, state, stage, stage_since) VALUES ($1, $2, $3, $4)
         ON CONFLICT (customer_id) DO UPDATE
-        SET version = customer.version + 1, state = excluded.state, stage = excluded.stage,
-            stage_since = excluded.stage_since
+        SET version = customer.version + 1, (state, stage, stage_since) = (
+            SELECT told.state, told.stage, told.since
+            FROM (VALUES (1, excluded.state, excluded.stage, excluded.stage_since),
+                         (2, customer.state, customer.stage, customer.stage_since)) AS told (place, state, stage, since)
+            ORDER BY (told.state ->> 'as_of')::timestamptz DESC NULLS LAST, place LIMIT 1
+        )
         """,
         state.customer_id,
         STATE.dump_python(state, mode="json"),

@@ -57,6 +57,7 @@ class _Planned:
     send: SendMessage
     clock: Clock
     folded: int
+    folded_ahead: tuple[int, ...]
     touch: Touch
     template: Template
 
@@ -120,6 +121,7 @@ async def send_message(world: World, request: SendMessageRequest) -> SendMessage
         send,
         world.clock(request.clock),
         request.folded,
+        request.folded_ahead,
         planned_touch(send.definition, send.step, send.channel),
         template_of(send.definition, send.step),
     )
@@ -315,11 +317,12 @@ async def _read_facts(world: World, planned: _Planned) -> _Known:
              FROM customer_event AS event
             WHERE event.customer_id = $1 AND event.name = ANY(run.exit_events || run.goal_event || $10::text)
               AND (event.occurred_at, event.sequence) > (run.entered_at, coalesce(run.caused_by, event.sequence))
-              AND event.sequence <= coalesce($8, event.sequence)) AS ending,
+              AND (event.sequence <= coalesce($8, event.sequence) OR event.sequence = ANY($11::bigint[]))) AS ending,
           (SELECT jsonb_agg(jsonb_build_array(event.name, event.data) ORDER BY event.sequence)
              FROM customer_event AS event
              JOIN unnest($7::text[], $9::timestamptz[]) AS awaited (name, since) ON awaited.name = event.name
-            WHERE event.customer_id = $1 AND event.sequence <= coalesce($8, event.sequence)
+            WHERE event.customer_id = $1
+              AND (event.sequence <= coalesce($8, event.sequence) OR event.sequence = ANY($11::bigint[]))
               AND (awaited.since IS NULL OR event.occurred_at >= awaited.since AND
                    (event.occurred_at, event.sequence) > (run.entered_at, coalesce(run.caused_by, event.sequence)))
           ) AS awaited,
@@ -343,6 +346,7 @@ async def _read_facts(world: World, planned: _Planned) -> _Known:
         folded,
         [since for _, since in planned.send.overtaken_by],
         str(account_closed),
+        planned.folded_ahead,
     )
     if row is None:
         raise DatabaseError(

@@ -156,6 +156,8 @@ class CustomerState:
     """One customer's life so far."""
 
     customer_id: CustomerId
+    as_of: datetime | None = None
+    """When the state was told to the books, in real time: each time later than before, also after a reset."""
     rules_version: int = RULES_VERSION
     clock: Clock = field(default_factory=Clock)
     language: Language = Language.CHINESE

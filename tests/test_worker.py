@@ -13,9 +13,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 
 from embedded import EmbeddedStack
 from embedded.process import GRACE
+from engine import connect
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = timedelta(seconds=30)
@@ -101,6 +104,23 @@ async def test_a_temporal_that_cannot_be_used_is_told(
     """Not there, not the namespace, not a configuration."""
     servers = {"DATABASE_URL": database_url, "TEMPORAL_ADDRESS": stack.temporal_address}
     assert said in await refusal(**{**servers, variable: value})
+
+
+async def test_a_namespace_without_our_search_attributes_is_told_with_the_command(
+    stack: EmbeddedStack, database_url: str
+) -> None:
+    """Each customer's workflow writes them: without one of them every task of everybody would fail."""
+    client = await connect({"target_host": stack.temporal_address})
+    await client.workflow_service.register_namespace(
+        RegisterNamespaceRequest(
+            namespace="bare", workflow_execution_retention_period=Duration(seconds=timedelta(days=1).days * 86_400)
+        )
+    )
+    servers = {"DATABASE_URL": database_url, "TEMPORAL_ADDRESS": stack.temporal_address}
+    while "not found" in (said := await refusal(**servers, TEMPORAL_NAMESPACE="bare")):
+        pass
+    assert "namespace bare lacks search attributes: run `temporal operator search-attribute create" in said
+    assert "--name NextActionAt --type Datetime --name Journeys --type KeywordList" in said
 
 
 async def test_a_setting_that_is_misspelled_is_told(stack: EmbeddedStack, database_url: str) -> None:

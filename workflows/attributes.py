@@ -19,6 +19,17 @@ JOURNEYS = SearchAttributeKey.for_keyword_list("Journeys")
 JOURNEY_STEPS = SearchAttributeKey.for_keyword_list("JourneySteps")
 ATTENTION = SearchAttributeKey.for_keyword_list("Attention")
 
+SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[Any], ...] = (
+    CUSTOMER_ID,
+    LIFECYCLE_STAGE,
+    MEMBER_TIER,
+    NEXT_ACTION_AT,
+    JOURNEYS,
+    JOURNEY_STEPS,
+    ATTENTION,
+)
+"""All of them: one that the namespace does not have fails every task of every customer."""
+
 
 class Attributes:
     """What was last shown, so that only changes are written: each upsert is a history event."""

@@ -19,6 +19,7 @@ from activities.contracts import (
     ResolveTimeRequest,
     TimeResolved,
 )
+from rules.state import CustomerState
 
 _START_TO_CLOSE = timedelta(seconds=5)
 # Beyond this back-off a retry waits in the server, not in a worker: customers who wait for a database that is
@@ -31,6 +32,7 @@ _RETRY = RetryPolicy(
 
 async def record_events(request: RecordEventsRequest) -> RecordedBatch:
     """One transaction for a batch of deliveries."""
+    _stamp(request.state)
     batch: RecordedBatch = await workflow.execute_local_activity(
         "record_events",
         request,
@@ -45,6 +47,7 @@ async def record_events(request: RecordEventsRequest) -> RecordedBatch:
 
 async def record_outcomes(request: RecordOutcomesRequest) -> OutcomesRecorded:
     """One transaction for the rows that a happening led to."""
+    _stamp(request.state)
     recorded: OutcomesRecorded = await workflow.execute_local_activity(
         "record_outcomes",
         request,
@@ -97,6 +100,12 @@ async def resolve_time(request: ResolveTimeRequest) -> TimeResolved:
         summary=f"{request.asked.journey}: when is {request.asked.step}?",
     )
     return resolved
+
+
+def _stamp(state: CustomerState) -> None:
+    """Date the state later than it was told before: a worker that comes late must not put an older one in its place."""
+    now = workflow.now()
+    state.as_of = now if state.as_of is None else max(now, state.as_of + timedelta.resolution)
 
 
 def _ends(request: RecordOutcomesRequest) -> list[str]:

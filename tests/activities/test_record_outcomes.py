@@ -15,7 +15,7 @@ from errors import DefinitionMissing
 from journeys.events import app_opened
 from journeys.language import award_points, days, journey, wait
 from journeys.lifecycle import LIFECYCLE_POLICY
-from journeys.names import CustomerId
+from journeys.names import CustomerId, Stage
 from journeys.published import Published, with_templates
 from rules import definitions
 from rules.definitions import Catalogue
@@ -100,3 +100,23 @@ async def test_a_refusal_that_is_in_the_books_stands(pool: Pool) -> None:
     first = await record_outcomes(strict, RecordOutcomesRequest(amy(), offers=[OFFER]))
     assert [one.refused for one in first.decisions] == ["backfill"]
     assert await decided(pool, amy(), A) == [("a", 0, "backfill")]
+
+
+async def test_a_worker_that_was_held_up_does_not_replace_a_later_state(pool: Pool) -> None:
+    """Its task timed out, another worker went on, and then its transaction came through."""
+    world = World(pool, Catalogue.of([]), {})
+    for later, stage in ((0, Stage.INTRODUCTION), (2, Stage.MATURITY), (1, Stage.GROWTH), (2, Stage.DECLINE)):
+        state = amy()
+        state.as_of, state.points = NOW + timedelta(seconds=later), later
+        state.lifecycle.stage, state.lifecycle.since = stage, NOW + timedelta(seconds=later)
+        await record_outcomes(world, RecordOutcomesRequest(state))
+        if later == 1:
+            assert await stored(pool) == (2, Stage.MATURITY, NOW + timedelta(seconds=2))
+    assert await stored(pool) == (2, Stage.DECLINE, NOW + timedelta(seconds=2))
+
+
+async def stored(pool: Pool) -> tuple[int, str, datetime]:
+    """Points, stage and its beginning, as they are stored."""
+    row = await pool.fetchrow("SELECT (state ->> 'points')::int, stage, stage_since FROM customer")
+    assert row is not None
+    return row[0], row[1], row[2]

@@ -1,8 +1,8 @@
-"""A touch that was claimed, and that the provider has not confirmed: what stops it, and what does not."""
+"""The gate: what it looks at, and what stops a touch that was claimed and that the provider has not confirmed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,16 +31,16 @@ DROP = "INSERT INTO brake (mode, reason, channel, set_by) VALUES ('drop', 'wrong
 
 
 @dataclass
-class Unanswered:
-    """A touch that a provider got and did not confirm."""
+class AskedFor:
+    """A touch whose provider confirms the second try."""
 
     pool: Pool
     world: World
     push: FakeChannel
     request: SendMessageRequest
 
-    async def ask_again(self) -> Answer:
-        """The next try."""
+    async def ask(self) -> Answer:
+        """The first try, or the next."""
         return (await send_message(self.world, self.request)).answer
 
     async def record(self) -> tuple[str, str]:
@@ -50,8 +50,8 @@ class Unanswered:
 
 
 @pytest.fixture
-async def unanswered(pool: Pool) -> Unanswered:
-    """The first message of win-back, claimed for app push and not confirmed."""
+async def touch(pool: Pool) -> AskedFor:
+    """The first message of win-back by app push, before the gate."""
     value = with_templates(win_back, templates())
     push = FakeChannel(Channel.APP_PUSH, answers=[Unknown("timed_out")])
     world = World(pool, Catalogue.of([value]), {Channel.APP_PUSH: push})
@@ -61,8 +61,13 @@ async def unanswered(pool: Pool) -> Unanswered:
     async with pool.acquire() as connection:
         await open_run_row(connection, AMY, Opening(win_back.name, 1, 1, value.content_hash(), NOW))
     send = SendMessage(win_back.name, 1, value.content_hash(), StepId("we-are-here"), NOW, NOW, 0)
-    touch = Unanswered(pool, world, push, SendMessageRequest(AMY, send, Clock(), 0))
-    assert isinstance(await touch.ask_again(), TryLater)
+    return AskedFor(pool, world, push, SendMessageRequest(AMY, send, Clock(), 0))
+
+
+@pytest.fixture
+async def unanswered(touch: AskedFor) -> AskedFor:
+    """The same, claimed and not confirmed."""
+    assert isinstance(await touch.ask(), TryLater)
     return touch
 
 
@@ -74,18 +79,18 @@ async def consent(pool: Pool, *, given: bool, at: datetime) -> None:
     )
 
 
-async def test_a_brake_that_holds_keeps_a_claimed_touch_from_being_asked_for_again(unanswered: Unanswered) -> None:
+async def test_a_brake_that_holds_keeps_a_claimed_touch_from_being_asked_for_again(unanswered: AskedFor) -> None:
     """The stop button counts for it, too; once the brake is off the provider is asked with the same key."""
     await unanswered.pool.execute(HOLD)
     before = datetime.now(UTC)
-    answer = await unanswered.ask_again()
+    answer = await unanswered.ask()
     assert isinstance(answer, TryLater)
     assert answer.reason == "brake"
     assert answer.at >= before + BRAKE_RECHECK
     assert len(unanswered.push.got) == 1
     assert await unanswered.record() == ("claimed", "")
     await unanswered.pool.execute("UPDATE brake SET released_at = now()")
-    answer = await unanswered.ask_again()
+    answer = await unanswered.ask()
     assert isinstance(answer, TouchSettled)
     assert answer.outcome == "sent"
     assert len({message.key for message in unanswered.push.got}) == 1
@@ -104,13 +109,11 @@ STOPS = {
 
 
 @pytest.mark.parametrize(("statement", "reason"), STOPS.values(), ids=STOPS)
-async def test_a_claimed_touch_that_was_stopped_is_in_doubt(
-    unanswered: Unanswered, statement: str, reason: str
-) -> None:
+async def test_a_claimed_touch_that_was_stopped_is_in_doubt(unanswered: AskedFor, statement: str, reason: str) -> None:
     """The customer may have it already, so it is not withheld; the provider is not asked again."""
     await unanswered.pool.execute(statement)
     for _ in range(2):
-        answer = await unanswered.ask_again()
+        answer = await unanswered.ask()
         assert isinstance(answer, TouchSettled)
         assert (answer.outcome, answer.reason) == ("in_doubt", reason)
     assert len(unanswered.push.got) == 1
@@ -128,22 +131,42 @@ IRRELEVANT = {
 
 
 @pytest.mark.parametrize("statement", IRRELEVANT.values(), ids=IRRELEVANT)
-async def test_what_else_has_changed_is_not_judged_again(unanswered: Unanswered, statement: str) -> None:
+async def test_what_else_has_changed_is_not_judged_again(unanswered: AskedFor, statement: str) -> None:
     """The claim stands: the provider is asked until it is known whether the customer got the message."""
     await unanswered.pool.execute(statement)
-    answer = await unanswered.ask_again()
+    answer = await unanswered.ask()
     assert isinstance(answer, TouchSettled)
     assert answer.outcome == "sent"
     assert len(unanswered.push.got) == 2
 
 
 async def test_a_touch_that_a_brake_holds_for_a_day_is_in_doubt(
-    unanswered: Unanswered, monkeypatch: pytest.MonkeyPatch
+    unanswered: AskedFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As one that the provider never confirms: the run goes on."""
     monkeypatch.setattr("activities.send_message.ASK_AGAIN_FOR", timedelta(0))
     await unanswered.pool.execute(HOLD)
-    answer = await unanswered.ask_again()
+    answer = await unanswered.ask()
     assert isinstance(answer, TouchSettled)
     assert (answer.outcome, answer.reason) == ("in_doubt", "brake")
     assert len(unanswered.push.got) == 1
+
+
+TRADED = """
+INSERT INTO customer_event (customer_id, sequence, event_id, name, occurred_at, data)
+VALUES ('C-1', 2, 'e-2', 'trade_executed', $1, '{}')
+"""
+
+
+@pytest.mark.parametrize(("ahead", "outcome"), [((), "sent"), ((2,), "withheld")])
+async def test_on_a_simulated_clock_only_what_has_taken_effect_counts(
+    touch: AskedFor, ahead: tuple[int, ...], outcome: str
+) -> None:
+    """Also an event that was taken before others that came in earlier; one that is still in line lies ahead."""
+    touch.push.answers.clear()
+    touch.world = replace(touch.world, simulation_allowed=True)
+    touch.request = replace(touch.request, clock=Clock(NOW, NOW, speed=2.0), folded=0, folded_ahead=ahead)
+    await touch.pool.execute(TRADED, NOW)
+    answer = await touch.ask()
+    assert isinstance(answer, TouchSettled)
+    assert answer.outcome == outcome

@@ -145,7 +145,7 @@ async def test_killed_between_claim_and_answer_a_worker_has_sent_one_message(pla
     """The provider has the message and its answer was lost with the worker: the next one asks with the same key."""
     async with at_work(place.environment) as worker:
         await place.register()
-        await place.gateway.reached.wait()
+        await asyncio.wait_for(place.gateway.reached.wait(), PATIENCE.total_seconds())
         assert await rows(place.pool, "SELECT step, outcome FROM touch") == [("welcome", "claimed")]
         worker.kill()
         await worker.wait()
