@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from activities.audience import audience, compile_condition, count
@@ -17,7 +17,7 @@ from activities.customer_facts import read_facts
 from activities.database import Connection
 from errors import JourneyError
 from journeys.conditions import AllOf, AnyOf, Condition, DataIs, FactIs, FactName, Happened, Not
-from journeys.events import checked_in, deposit_made, trade_executed
+from journeys.events import checked_in, deposit_made
 from journeys.language import data, days, happened, language, points, risk_class, stage, tag, zone
 from journeys.names import CustomerId, Language, RiskClass, Stage
 from rules.conditions import CustomerFacts, PastEvent, holds, looks_back_to
@@ -26,31 +26,14 @@ from tests.activities.conftest import Connect
 
 NOW = datetime(2026, 3, 2, 2, tzinfo=UTC)
 A_MOMENT = timedelta.resolution
-WITHIN = (A_MOMENT, days(1), days(30), days(999_999))
+WITHIN = (days(1), days(30))
 FIELDS = ("amount", "currency")
 ZONES = ("Asia/Shanghai", "Europe/Berlin")
 TAGS = ("live_engaged", "理财", "a'b", "NULL", '{"x"}')
-NUMBERS = ("0", "-1", "0.1", "1000", "1000.0000", "12345678901234.5678", "99999999999999.9999", "1E+3")
-TEXTS = (
-    "",
-    "CNY",
-    "cny",
-    "é",
-    "e\u0301",
-    "理财",
-    "😀",
-    "\uffff",
-    "'; DROP TABLE customer; --",
-    "%",
-    "\\",
-    "a b",
-    "null",
-)
-ALMOST_NUMBERS = (
+NUMBERS = ("0", "-1", "0.1", "1000", "1000.0000", "1000.0001", "12345678901234.5678", "99999999999999.9999")
+NEARLY_NUMBERS = (
     "1e3",
     "+1000",
-    " 1000",
-    "1000\n",
     "1_000",
     "1,000",
     "0x3E8",
@@ -60,43 +43,40 @@ ALMOST_NUMBERS = (
     ".5",
     "5.",
     "-",
+    " 1",
+    "1\n",
 )
+TEXTS = ("", "CNY", "cny", "é", "e\u0301", "理财", "😀", "\uffff", "null", "true", "{}", "%", "\\", "'||'")
+NO_TEXTS: tuple[object, ...] = (0, -1, 0.1, 1000, 1000.0, 1e22, 1e-7, 10**30, 12345678901234.5, True, None, [1000], {})
 
-# --- what customers may be
-
-
-def texts() -> st.SearchStrategy[str]:
-    """Texts that PostgreSQL can keep, those that are easily confused before all."""
-    some = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5)
-    return st.one_of(st.sampled_from(TEXTS + NUMBERS + ALMOST_NUMBERS), some)
+# --- what customers may be: mostly what is easily confused, and sometimes anything
 
 
-def values() -> st.SearchStrategy[Any]:
-    """What a field of an event's data may hold, whatever the event's model says."""
-    return st.one_of(
-        texts(),
-        st.sampled_from([0, 1000, 1000.0, 0.1, -1, 1e22, 1e-7, 10**30, 12345678901234.5, True, None, [1000], {}]),
-        st.integers(),
-        st.floats(allow_nan=False, allow_infinity=False),
-        st.decimals(0, 10**14, places=4).map(str),
-        st.decimals(0, 10**14, places=4),
-    )
+def one_of_kinds(*kinds: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Each kind as often as it stands here: `one_of` would count what the kinds consist of."""
+    return st.sampled_from(kinds).flatmap(lambda kind: kind)
 
 
-# Whole and half lengths of `within`, and a moment on either side of each.
-times = st.one_of(
-    st.builds(
-        lambda within, off: NOW - within + off * A_MOMENT,
-        st.sampled_from([timedelta(0), *WITHIN[:-1], days(15), days(3000)]),
-        st.sampled_from([-1, 0, 1]),
-    ),
-    st.integers(0, 60 * 86_400).map(lambda seconds: NOW - timedelta(seconds=seconds)),
+def one_of_these(known: Sequence[Any], anything: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Mostly something known, so that customers and conditions meet."""
+    return one_of_kinds(*[st.sampled_from(known)] * 5, anything)
+
+
+any_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5)
+any_amount = st.decimals(-(10**14), 10**14, places=4).map("{:f}".format)
+any_number = st.one_of(st.integers(), any_amount)
+any_value = st.one_of(any_text, any_number, st.floats(allow_nan=False, allow_infinity=False), st.booleans())
+values = one_of_these((*NUMBERS, *NEARLY_NUMBERS, *TEXTS, *NO_TEXTS), any_value)
+ages = st.builds(
+    lambda within, off: within + off * A_MOMENT,
+    one_of_these((days(0), *WITHIN), st.timedeltas(days(0), days(3000))),
+    st.sampled_from([-1, 0, 1]),
 )
 events = st.builds(
     PastEvent,
-    st.sampled_from([str(checked_in), str(deposit_made), str(trade_executed)]),
-    times,
-    st.one_of(st.just({}), st.dictionaries(st.sampled_from(FIELDS), values())),
+    st.sampled_from(["checked_in", "deposit_made"]),
+    ages.map(lambda age: NOW - age),
+    st.dictionaries(st.sampled_from(FIELDS), values, max_size=2),
 )
 customers = st.builds(
     CustomerFacts,
@@ -105,9 +85,9 @@ customers = st.builds(
     risk_class=st.sampled_from([None, *RiskClass]),
     language=st.sampled_from(Language),
     zone=st.sampled_from(ZONES),
-    points=st.sampled_from([0, 1, 99, 100, 1000, -1]),
+    points=st.sampled_from([0, 1, 999, 1000, 1001, -1]),
     tags=st.lists(st.sampled_from(TAGS), max_size=3, unique=True).map(tuple),
-    events=st.lists(events, max_size=6).map(tuple),
+    events=st.lists(events, max_size=4).map(tuple),
 )
 
 # --- what may be asked of them
@@ -120,14 +100,12 @@ def with_text(text: st.SearchStrategy[str]) -> st.SearchStrategy[Compared]:
     """A comparison with texts, by every operator."""
     one = st.fixed_dictionaries({"op": ORDERED, "texts": st.tuples(text)})
     several = st.fixed_dictionaries({"op": st.just("in"), "texts": st.lists(text, max_size=3).map(tuple)})
-    return st.one_of(one, several)
+    return one_of_kinds(one, one, several)
 
 
 def with_number() -> st.SearchStrategy[Compared]:
     """A comparison with a number, by every operator."""
-    some = st.sampled_from(NUMBERS).map(Decimal)
-    others = st.one_of(st.decimals(-(10**14), 10**14, places=4), st.integers().map(Decimal))
-    return st.fixed_dictionaries({"op": ORDERED, "number": st.one_of(some, some, others)})
+    return st.fixed_dictionaries({"op": ORDERED, "number": one_of_these(NUMBERS, any_number).map(Decimal)})
 
 
 def fact_is(fact: FactName, compared: st.SearchStrategy[Compared]) -> st.SearchStrategy[Condition]:
@@ -157,16 +135,18 @@ fact = st.one_of(
     fact_is("zone", with_text(st.sampled_from(ZONES))),
     fact_is("points", with_number()),
 )
-field = st.one_of(*(data_is(name, how) for name in FIELDS for how in (with_text(texts()), with_number())))
+texts = one_of_these((*NUMBERS, *NEARLY_NUMBERS, *TEXTS), any_text)
+field = st.one_of(*(data_is(name, how) for name in FIELDS for how in (with_text(texts), with_number())))
 past = st.builds(
     Happened,
     kind=st.just("happened"),
-    event=st.sampled_from([checked_in, deposit_made, trade_executed]),
-    at_least=st.sampled_from([1, 1, 2, 3, 2**64]),
-    within=st.sampled_from([None, *WITHIN]),
-    where=st.one_of(st.none(), st.recursive(field, joined, max_leaves=3)),
+    event=st.sampled_from([checked_in, deposit_made]),
+    at_least=st.sampled_from([1, 1, 1, 2, 3, 2**64]),
+    within=st.sampled_from([None, *WITHIN, days(999_999)]),
+    where=one_of_kinds(st.none(), field, st.recursive(field, joined, max_leaves=3)),
 )
-conditions = st.recursive(st.one_of(st.sampled_from(TAGS).map(tag), fact, past, past), joined, max_leaves=6)
+simple = one_of_kinds(st.sampled_from(TAGS).map(tag), fact, past, past, past)
+conditions = one_of_kinds(simple, st.recursive(simple, joined, max_leaves=6))
 
 
 async def assert_agreed(connection: Connection, people: Sequence[CustomerFacts], asked: Sequence[Condition]) -> None:
@@ -179,9 +159,9 @@ async def assert_agreed(connection: Connection, people: Sequence[CustomerFacts],
         read = {who: await as_read(connection, who, one, asked) for who, one in known.items()}
         for condition in asked:
             found = [who async for who in audience(connection, condition, NOW)]
-            assert found == whom(condition, known.items())
-            assert found == whom(condition, read.items())
-            assert await count(connection, condition, NOW) == len(found)
+            assert found == whom(condition, known.items()), condition
+            assert found == whom(condition, read.items()), condition
+            assert await count(connection, condition, NOW) == len(found), condition
     finally:
         await transaction.rollback()
 
@@ -205,10 +185,13 @@ async def connection(connected: Connect) -> Connection:
     return await connected()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+# No shrinking, it takes longer than a test may: the condition that fails and the difference are told.
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, phases=[Phase.generate]
+)
 @given(
-    people=st.lists(customers, min_size=5, max_size=20),
-    asked=st.lists(conditions, min_size=1, max_size=8),
+    people=st.lists(customers, min_size=15, max_size=25),
+    asked=st.lists(conditions, min_size=8, max_size=12),
 )
 async def test_random_conditions_find_the_same_customers_in_sql_and_one_by_one(
     people: list[CustomerFacts], asked: list[Condition], connection: Connection
@@ -231,8 +214,7 @@ async def test_they_agree_on_the_edges_of_within(connection: Connection) -> None
 
 async def test_they_agree_on_numbers_however_they_are_written(connection: Connection) -> None:
     """Zeros behind the point, 14 digits before it and 4 behind, texts that are almost numbers, and no number at all."""
-    amounts: list[object] = [*NUMBERS, *ALMOST_NUMBERS, *TEXTS, "9" * 100, "9" * 101]
-    amounts += [1000, 1000.0, 1e300, True, None, [1000], {}]
+    amounts: list[object] = [*NUMBERS, *NEARLY_NUMBERS, *TEXTS, *NO_TEXTS, "9" * 100, "9" * 101]
     without = CustomerFacts(NOW, events=(PastEvent(deposit_made, NOW, {}),))
     asked: list[Condition] = [data("amount") == Decimal(one) for one in NUMBERS]
     asked += [data("amount") > Decimal(one) for one in NUMBERS]
