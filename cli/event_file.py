@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from cli.json_object import data_column
 from cli.sending import Outgoing, checked
 from cli.tabular import Reject, Rejects, Row, Table
 from errors import InputError
@@ -66,18 +67,7 @@ def _text(values: Mapping[str, Any], name: str) -> str:
 def _data(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """What the column `data` says, and every further column; a column may be called `amount` or `data.amount`."""
     columns = {key.removeprefix(_PREFIX): value for key, value in values.items() if key not in (*_FIELDS, "data")}
-    return {**_typed(name, columns), **_whole(values.get("data", {}))}
-
-
-def _whole(data: object) -> dict[str, Any]:
-    """The column `data`: a JSON object, in a CSV as text."""
-    try:
-        value = json.loads(data) if isinstance(data, str) else data
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise InputError("data is not a JSON object: write {…}, or give each field of the event a column of its own")
-    return value
+    return {**_typed(name, columns), **data_column(values.get("data", {}))}
 
 
 def _typed(name: str, columns: Mapping[str, Any]) -> Mapping[str, Any]:

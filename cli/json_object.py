@@ -1,4 +1,4 @@
-"""A JSON object as an option of a command."""
+"""A JSON object as an option of a command, or in the column `data` of a file."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ def data_option(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError('--data is not a JSON object: write it as \'{"amount": "1000.00"}\'')
     return value
+
+
+def data_column(value: object) -> dict[str, Any]:
+    """What the column `data` says: an object of JSON Lines, or its text in a CSV. InputError if it is none."""
+    try:
+        data = json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise InputError("data is not a JSON object: write {…}, or give each field of the event a column of its own")
+    return data
 
 
 def _no_number(constant: str) -> object:

@@ -1,4 +1,4 @@
-"""The four tables that `play` and `rehearse` write: CSV, sorted, times in ISO 8601 UTC."""
+"""The files that `play` and `rehearse` write: CSV, sorted; times in ISO 8601 UTC, the days of a forecast in a zone."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import UTC, date, datetime
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TextIO
 
+from cli.report.forecast import Cell, Forecast
 from errors import InputError
 from rules.record import Record
 
@@ -72,6 +73,19 @@ def write_tables(record: Record, folder: Path) -> None:
     record.sort()
     with table_files(folder) as files:
         files.add(tables_of(record))
+
+
+def write_forecast(forecast: Forecast, file: Path) -> None:
+    """Write a row for each day, journey and channel; no channel stands for points, and for what none carries."""
+    header = ("date", "journey", "channel", "planned", "sent", "withheld", "cap_hits", "points")
+    rows = [header, *map(partial(_forecast_row, forecast), forecast.cells())]
+    file.write_text(_csv(rows), encoding="utf-8", newline="")
+
+
+def _forecast_row(forecast: Forecast, cell: Cell) -> Sequence[object]:
+    sent, withheld = forecast.sent[cell], forecast.not_sent[cell] + forecast.held_out[cell]
+    place = date.fromordinal(cell.day), cell.journey, cell.channel
+    return (*place, sent + withheld, sent, withheld, forecast.cap_hits[cell], forecast.points[cell])
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> str:

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 from temporalio.api.enums.v1 import TaskQueueType
@@ -227,19 +228,19 @@ def _report(play: Play, lives: Lives, record: Record, rehearsed: Record, player:
     agreed = agreement(record, rehearsed)
     write_tables(record, play.out)
     write_report(
-        _summary(record, lives),
+        _summary(record, lives, play.options.zone),
         play.out / "report.html",
         title=f"Play of {play.file.name}",
         notes=[*assumptions(play.options, "inbox"), _lag(player)],
-        until=lives.last,
+        until=lives.last.astimezone(play.options.zone),
         agreement=agreed,
     )
     return agreed
 
 
-def _summary(record: Record, lives: Lives) -> Summary:
+def _summary(record: Record, lives: Lives, zone: ZoneInfo) -> Summary:
     events = sum(len(life.events) for life in lives.lives)
-    return summary_of(record, customers=len(lives.lives), events=events)
+    return summary_of(record, customers=len(lives.lives), events=events, zone=zone)
 
 
 def _lag(player: Player) -> str:

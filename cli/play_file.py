@@ -1,15 +1,16 @@
-"""The files that `play` and `rehearse` read: what customers did, a row an event, all of one kind.
+"""The files that `play` and `rehearse` read: what customers did, a row an event.
 
-A file has `customer_id` and `occurred_at` (ISO 8601 with the offset) or `date`; its other columns are the event's
-data. It is read whole: a customer's rows may stand anywhere in it. A row's data is checked when its customer is
-in turn (`life_of`), so that the work can be shared out by customers.
+A file has `customer_id` and `occurred_at` (ISO 8601 with the offset) or `date`. What event a row stands for is given
+for all, or stands in the column `name`, as in a file for `events`; then an event that stands there twice is one. The
+other columns are the event's data. A file is read whole: a customer's rows may stand anywhere in it. A row's data is
+checked when its customer is in turn (`life_of`), so that the work can be shared out by customers.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache, partial
@@ -22,31 +23,35 @@ from pydantic import TypeAdapter, ValidationError
 
 from activities.incoming import EARLIEST
 from activities.moments import Moment
+from cli.json_object import data_column
 from cli.tabular import Reject, Row, open_table
 from errors import InputError
 from journeys.events import EVENTS, EventData, EventType
 from journeys.names import CustomerId
 from rules.customer_id import check_customer_id
 
-_KEYS = ("customer_id", "occurred_at", "date")
+_PLACE = ("customer_id", "occurred_at", "date")
+_KEYS = frozenset((*_PLACE, "name", "event_id", "data"))
+_PREFIX = "data."
 _NOTHING = ("", None)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
 FileRow = tuple[datetime, Row]
-"""A row whose customer and time are sound; its data has yet to fit the event."""
+"""A row whose customer and time are sound; its event has yet to be known, and its data to fit it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlayOptions:
     """How a file is to be understood.
 
-    Each customer's first row is preceded by `first_event` (none if there is none), up to `first_event_lead` before
-    it; how much is spread over the customers by a hash. `customers` takes so many of them, a systematic sample.
+    `event` is what every row stands for; none if the column `name` says it. Each customer's first row is preceded by
+    `first_event` (none if there is none, or the file tells of it), up to `first_event_lead` before it; how much is
+    spread over the customers by a hash. `customers` takes so many of them, a systematic sample.
     """
 
-    event: EventType
+    event: EventType | None
     zone: ZoneInfo
     first_event: EventType | None = None
     first_event_lead: timedelta = timedelta(0)
@@ -133,7 +138,7 @@ def read_play_file(file: Path, options: PlayOptions) -> PlayFile:
     rejects: list[Reject] = []
     last = EARLIEST
     moment = lru_cache(maxsize=1 << 16)(partial(_moment, zone=options.zone))
-    for row in _rows(file, rejects):
+    for row in _rows(file, options.event, rejects):
         try:
             name, occurred_at, on = _keys(row)
             at = moment(occurred_at, on)
@@ -149,33 +154,87 @@ def read_play_file(file: Path, options: PlayOptions) -> PlayFile:
 
 
 def life_of(customer_id: CustomerId, rows: Sequence[FileRow], options: PlayOptions, rejects: list[Reject]) -> Life:
-    """Check one customer's rows and put them in order; a row that does not fit the event goes to `rejects`."""
+    """Check one customer's rows and put them in order; a row that does not fit its event goes to `rejects`."""
     events: list[LifeEvent] = []
-    for at, row in sorted(rows, key=itemgetter(0)):
+    in_order = sorted(rows, key=itemgetter(0))
+    for at, row in in_order if options.event else _once(in_order):
         try:
-            events.append(LifeEvent(at, options.event, options.event.data.model_validate(_data(row))))
-        except ValidationError as error:
-            rejects.append(Reject(row.line, row.text, f"does not fit {options.event}: {_problems(error)}"))
-    if events and options.first_event is not None:
+            event = options.event or _event_of(row)
+            events.append(LifeEvent(at, event, _fitting(event, row)))
+        except InputError as error:
+            rejects.append(Reject(row.line, row.text, str(error)))
+    first = options.first_event
+    if events and first is not None and all(event.name != first for event in events):
         at = events[0].at - _lead(customer_id, options.first_event_lead)
-        events.insert(0, LifeEvent(at, options.first_event, options.first_event.data()))
+        events.insert(0, LifeEvent(at, first, first.data()))
     return Life(customer_id, events)
+
+
+def _once(rows: Iterable[FileRow]) -> Iterator[FileRow]:
+    """Each event once: by its id, or else by the whole row."""
+    known = set[str]()
+    for at, row in rows:
+        same = str(row.values.get("event_id") or row.text.strip())
+        if same not in known:
+            known.add(same)
+            yield at, row
+
+
+def _fitting(event: EventType, row: Row) -> EventData:
+    try:
+        return event.data.model_validate(_data(row))
+    except ValidationError as error:
+        raise InputError(f"does not fit {event}: {_problems(error)}") from error
 
 
 def _data(row: Row) -> dict[str, Any]:
     """The event's data: an empty cell is no value."""
-    return {name: value for name, value in row.values.items() if value not in _NOTHING and name not in _KEYS}
+    values = row.values
+    data = {
+        name.removeprefix(_PREFIX): value
+        for name, value in values.items()
+        if value not in _NOTHING and name not in _KEYS
+    }
+    if values.get("data", "") in _NOTHING:
+        return data
+    return {**data, **data_column(values["data"])}
 
 
-def _rows(file: Path, rejects: list[Reject]) -> Iterator[Row]:
+def _rows(file: Path, event: EventType | None, rejects: list[Reject]) -> Iterator[Row]:
     with open_table(file, needed=("customer_id",)) as table:
-        if table.columns and not {"occurred_at", "date"}.intersection(table.columns):
-            raise InputError(f"{file} has neither a column 'occurred_at' nor a column 'date': add one")
+        columns: Collection[str] = table.columns
+        if columns:
+            _check_time(file, columns)
+            _check_name(file, columns, event)
         for row in table:
             if isinstance(row, Reject):
                 rejects.append(row)
-            else:
-                yield row
+                continue
+            if not columns:
+                # JSON Lines have no header: the first row says what kind of file it is.
+                columns = row.values
+                _check_name(file, columns, event)
+            yield row
+
+
+def _check_time(file: Path, columns: Collection[str]) -> None:
+    if not {"occurred_at", "date"}.intersection(columns):
+        raise InputError(f"{file} has neither a column 'occurred_at' nor a column 'date': add one")
+
+
+def _check_name(file: Path, columns: Collection[str], event: EventType | None) -> None:
+    """Either the command says what a row stands for, or the file does."""
+    if event is None and "name" not in columns:
+        raise InputError(f"{file} has no column 'name': add it, or say with --event what every row stands for")
+    if event is not None and "name" in columns:
+        raise InputError(f"{file} has a column 'name', which says what each row stands for: leave out --event")
+
+
+def _event_of(row: Row) -> EventType:
+    name = row.values.get("name") or ""
+    if not isinstance(name, str) or not name:
+        raise InputError("name is not text: write it in quotes" if name else "has no name: add it")
+    return event_named(name)
 
 
 def _keys(row: Row) -> tuple[CustomerId, str, str]:
@@ -184,7 +243,7 @@ def _keys(row: Row) -> tuple[CustomerId, str, str]:
     name, occurred_at, on = values["customer_id"], values.get("occurred_at") or "", values.get("date") or ""
     if isinstance(name, str) and isinstance(occurred_at, str) and isinstance(on, str):
         return CustomerId(name), occurred_at, on
-    raise InputError(f"{', '.join(_KEYS)} are text: write them in quotes")
+    raise InputError(f"{', '.join(_PLACE)} are text: write them in quotes")
 
 
 def _moment(occurred_at: str, on: str, zone: ZoneInfo) -> datetime:

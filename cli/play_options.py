@@ -51,16 +51,21 @@ def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add FILE and its options to a command, which gets them as `file` and `options` (a `PlayOptions`)."""
 
     @click.argument("file", type=click.Path(path_type=Path))
-    @click.option("--event", required=True, help="The event that a row stands for.")
-    @click.option("--zone", type=Zone(), default="Asia/Shanghai", show_default=True, help="Where a date begins.")
-    @click.option("--first-event", default="app_registered", show_default=True, help="Precedes a first row; '': none.")
+    @click.option("--event", help="The event that every row stands for; without it, the column 'name' says it.")
+    @click.option("--zone", type=Zone(), default="Asia/Shanghai", show_default=True, help="Where a day begins.")
+    @click.option(
+        "--first-event",
+        default="app_registered",
+        show_default=True,
+        help="Precedes a first row, unless the file tells of it; '': none.",
+    )
     @click.option(
         "--first-event-lead", type=Duration(), default="0", show_default=True, help="How long at most, as 14d."
     )
     @click.option("--customers", type=click.IntRange(min=1), help="Take so many customers, a systematic sample.")
     @wraps(command)
     def with_options(
-        event: str,
+        event: str | None,
         zone: ZoneInfo,
         first_event: str,
         first_event_lead: timedelta,
@@ -68,7 +73,8 @@ def file_options(command: Callable[..., Any]) -> Callable[..., Any]:
         **others: Any,
     ) -> Any:
         first = first_event_named(first_event)
-        options = PlayOptions(event_named(event), zone, first, first_event_lead, customers)
+        of_all = None if event is None else event_named(event)
+        options = PlayOptions(of_all, zone, first, first_event_lead, customers)
         return command(options=options, **others)
 
     return with_options

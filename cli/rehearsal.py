@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from activities.local_time import resolve_local_time
 from cli.outputs import tables_of
 from cli.play_file import Life, PlayFile, life_of
 from cli.report.summary import Summary, summary_of
@@ -26,6 +27,8 @@ from journeys.names import Channel, CustomerId, MessageClass
 from journeys.published import with_templates
 from journeys.templates import templates
 from journeys.words import Journey
+from rules.clock import LAST
+from rules.conditions import CustomerFacts
 from rules.definitions import Catalogue
 from rules.paper import PaperEvent, PaperWorld
 from rules.record import Record
@@ -35,6 +38,9 @@ AT_ONCE = 1_000
 
 WORTH_SHARING = 5_000
 """Rows; with fewer, further processes take longer to start than they save."""
+
+EVERYBODY = CustomerFacts(LAST)
+"""Of whom nothing is known."""
 
 Books = Mapping[CustomerId, Sequence[PaperEvent]]
 
@@ -76,7 +82,7 @@ class Rehearsal:
         told = [life for life in lives if life.events]
         record = record_of(told, self.world, self.until, self.books)
         events = sum(event.at <= self.until for life in told for event in life.events)
-        summary = summary_of(record, customers=len(told), events=events)
+        summary = summary_of(record, customers=len(told), events=events, zone=self.file.options.zone)
         return Part(tables_of(record) if self.with_tables else (), summary, rejects)
 
 
@@ -90,11 +96,13 @@ def record_of(lives: Iterable[Life], world: PaperWorld, until: datetime, books: 
     return record
 
 
-def paper_world(channels: Iterable[Channel], also: Sequence[str] = ()) -> PaperWorld:
+def paper_world(
+    channels: Iterable[Channel], also: Sequence[str] = (), everybody: CustomerFacts = EVERYBODY
+) -> PaperWorld:
     """The live journeys, and those named, for customers who consent to everything on some channels."""
     values = [with_templates(journey, templates()) for journey in _to_rehearse(also)]
     consents = tuple((message_class, channel) for message_class in MessageClass for channel in channels)
-    return PaperWorld(Catalogue.of(values), consents=consents)
+    return PaperWorld(Catalogue.of(values), consents=consents, customer=everybody, local_time=resolve_local_time)
 
 
 def processors() -> int:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import perf_counter
+from zoneinfo import ZoneInfo
 
 import click
 
-from cli.outputs import TableFiles, table_files
+from cli.outputs import TableFiles, table_files, write_forecast
 from cli.paper_books import read_books
 from cli.play_file import PlayOptions, midnight, read_play_file
 from cli.play_options import file_options
-from cli.rehearsal import Rehearsal, paper_world, processors, without_garbage_collection
+from cli.rehearsal import EVERYBODY, Rehearsal, paper_world, processors, without_garbage_collection
+from cli.report.forecast import caps_told
 from cli.report.summary import Summary
+from cli.report.tables import arms_table, forecast_table, loads_table, refusals_table
 from cli.show import print_table, progress
 from cli.tabular import Reject, Rejects
 from journeys.names import Channel
@@ -41,7 +45,7 @@ def rehearse(
     processes: int | None,
 ) -> None:
     """Let the journeys run over FILE on paper: nothing is sent, and the same file gives the same result."""
-    world = paper_world(CONSENTS[consent], also)
+    world = paper_world(CONSENTS[consent], also, replace(EVERYBODY, zone=str(options.zone)))
     last = None if until is None else _end_of(until, options)
     books = read_books(facts) if facts else {}
     started = perf_counter()
@@ -49,9 +53,10 @@ def rehearse(
         read = read_play_file(file, options)
         rehearsal = Rehearsal(read, world, last or read.last, books, with_tables=out is not None)
         summary, rejects = _run(rehearsal, out, processes or processors())
-    _tell(summary, read.row_count / (perf_counter() - started), options)
+    ends = rehearsal.until.astimezone(options.zone)
+    _tell(summary, read.row_count / (perf_counter() - started), ends, options.zone)
     if out is not None:
-        _report(summary, file, out, assumptions(options, consent), rehearsal.until)
+        _report(summary, file, out, assumptions(options, consent), ends)
     with Rejects(file, out / "rejects.csv" if out else None) as rejected:
         for reject in sorted((*read.rejects, *rejects), key=lambda reject: reject.line):
             rejected.add(reject)
@@ -61,19 +66,20 @@ def rehearse(
 def assumptions(options: PlayOptions, consent: str) -> Sequence[str]:
     """What a reader of the report has to know first."""
     notes = []
+    first, lead = options.first_event, options.first_event_lead
     if options.customers is not None:
         notes.append(
             f"A systematic sample of the file's customers: {options.customers:,} of them, or all if it has fewer."
         )
-    if options.first_event is not None:
-        lead = options.first_event_lead
+    if first is not None:
         when = f"up to {_told(lead)} before, spread by a hash of the customer id" if lead else "at the same instant"
-        notes.append(f"Assumed: before each customer's first {options.event} comes {options.first_event}, {when}.")
+        unless = "" if options.event else ", unless the file tells of it"
+        notes.append(f"Assumed: before each customer's first {options.event or 'event'} comes {first}, {when}{unless}.")
     given = {"inbox": "to the inbox by everybody", "all": "to every channel by everybody", "none": "by nobody"}
     notes.append(f"Assumed: consent in every message class was given {given[consent]}.")
+    told = f"Each {options.event}" if options.event else "What the file tells"
     notes.append(
-        f"Each {options.event} is history and cannot react to a message:"
-        " conversions here show the book-keeping, not an effect."
+        f"{told} is history and cannot react to a message: conversions here show the book-keeping, not an effect."
     )
     return notes
 
@@ -99,19 +105,27 @@ def _live(rehearsal: Rehearsal, processes: int, tables: TableFiles | None) -> tu
 
 
 def _report(summary: Summary, file: Path, out: Path, notes: Sequence[str], until: datetime) -> None:
+    """`until` is in the zone whose days are told."""
     from cli.report import write_report
 
+    write_forecast(summary.forecast, out / "forecast.csv")
     write_report(summary, out / "report.html", title=f"Rehearsal of {file.name}", notes=notes, until=until)
     click.echo(f"The tables and the report are in {out}/.")
 
 
-def _tell(summary: Summary, speed: float, options: PlayOptions) -> None:
-    columns = summary.entered(), summary.touched(sent=True), summary.touched(sent=False), summary.converted()
-    print_table(
-        ("journey", "entered", "touches sent", "not sent", "conversions"),
-        [(name, *(f"{column[name]:,}" for column in columns)) for name in sorted(columns[0])],
-        zone=options.zone,
+def _tell(summary: Summary, speed: float, until: datetime, zone: ZoneInfo) -> None:
+    forecast = summary.forecast
+    tables = (
+        forecast_table(summary),
+        refusals_table(forecast),
+        arms_table(summary),
+        loads_table(forecast, summary.days(until.toordinal())),
     )
+    for table in tables:
+        if table.rows:
+            print_table(table.header, table.told(), zone=zone)
+            click.echo()
+    click.echo(caps_told())
     click.echo(
         f"{summary.customers:,} customers, {summary.events:,} events, {summary.points.total():,} points;"
         f" {speed:,.0f} rows a second."

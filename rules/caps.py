@@ -8,8 +8,8 @@ from typing import NamedTuple
 from journeys.caps import CAPS, Cap
 from journeys.names import Channel, JourneyName, MessageClass
 
-LONGEST = max((cap.within for cap in CAPS), default=timedelta(0))
-"""What is older counts against no cap."""
+LONGEST = max((cap.within for cap in CAPS if cap.channel in (None, *Channel)), default=timedelta(0))
+"""What is older counts against no cap of a channel that there is."""
 
 
 class CountedTouch(NamedTuple):

@@ -367,7 +367,7 @@ class _PaperLife:
         return TouchSettled(send.journey, send.entry, send.step, send.due, outcome, reason)
 
     def _is_over_cap(self, send: SendMessage, judged: _Judged) -> bool:
-        if judged.channel is None:
+        if judged.channel is None or not judged.caps:
             return False
         touch = CountedTouch(send.due, judged.message_class, judged.channel)
         return self.heard.is_over(touch, judged.caps, (send.journey, send.entry) if send.control else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +12,11 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from cli.report import plots
+from cli.report import tables
+from cli.report.forecast import Cell, caps_told, summed
 from cli.report.summary import Summary, date_of
+from cli.report.tables import Table, number_told
 from errors import InputError
-from journeys.names import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,6 @@ class Agreement:
     def share(self) -> float:
         """Of all planned touches, in percent."""
         return 100 * self.agreeing / self.touches if self.touches else 100.0
-
-
-class Table(NamedTuple):
-    """Rows under a header; the first `names` columns are names, the others numbers."""
-
-    header: Sequence[str]
-    rows: Sequence[Sequence[object]]
-    names: int = 1
 
 
 class Section(NamedTuple):
@@ -58,7 +51,10 @@ def write_report(
     until: datetime,
     agreement: Agreement | None = None,
 ) -> None:
-    """Write the page. `notes` come first: what was assumed. Raises `InputError` if it cannot be written."""
+    """Write the page. `notes` come first: what was assumed. `until` is in the zone whose days are told.
+
+    Raises `InputError` if it cannot be written.
+    """
     try:
         file.write_text(report_html(summary, title=title, notes=notes, until=until, agreement=agreement), "utf-8")
     except OSError as error:
@@ -72,7 +68,7 @@ def report_html(
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters["number"] = _told
+    environment.filters["number"] = number_told
     return environment.get_template("report.html.jinja").render(
         title=title,
         notes=notes,
@@ -84,9 +80,9 @@ def report_html(
 
 
 def _period(summary: Summary, until: datetime) -> str:
-    """From the first to the last day, in UTC."""
-    first = date_of(min((day for day, _ in summary.stages), default=until.toordinal()))
-    return f"{first} to {until.date()}, UTC"
+    """From the first to the last day."""
+    first = date_of(summary.days(until.toordinal()).start)
+    return f"{first} to {until.date()}, {until.tzinfo}"
 
 
 def _figures(summary: Summary) -> Sequence[tuple[str, int]]:
@@ -103,75 +99,71 @@ def _figures(summary: Summary) -> Sequence[tuple[str, int]]:
 
 
 def _sections(summary: Summary, last_day: int) -> Sequence[Section]:
+    # Drawing takes longer to load than all else, and a rehearsal without a report draws nothing.
+    from cli.report import plots
+
     sent, withheld = _touches(summary, sent=True), _touches(summary, sent=False)
     return (
+        *_forecast_sections(summary, last_day),
         Section(
             "Customers by stage",
             "Everybody known by the day, in the stage they were in when it ended.",
             Markup(plots.stages_over_time(summary, last_day)),
-            _stage_table(summary),
+            tables.stage_table(summary),
         ),
         Section("Touches sent a week", "By message.", Markup(plots.weekly_bars(sent, last_day)), None),
         Section("Touches not sent a week", "By reason.", Markup(plots.weekly_bars(withheld, last_day)), None),
-        Section("Touches by message", "", Markup(), _touch_table(summary)),
+        Section("Touches by message", "", Markup(), tables.touch_table(summary)),
         Section(
             "Journeys",
             "How runs ended; a conversion is the goal reached in its window, also after the run has ended.",
             Markup(plots.shares(summary.runs)),
-            _journey_table(summary),
+            tables.journey_table(summary),
         ),
         Section("Conversions a week", "By journey.", Markup(plots.weekly_bars(summary.conversions, last_day)), None),
-        Section("Runs by outcome", "", Markup(), _run_table(summary)),
+        Section("Runs by outcome", "", Markup(), tables.run_table(summary)),
         Section(
-            "Points a week", "By reason.", Markup(plots.weekly_bars(summary.points, last_day)), _points_table(summary)
+            "Points a week",
+            "By reason.",
+            Markup(plots.weekly_bars(summary.points, last_day)),
+            tables.points_table(summary),
         ),
+    )
+
+
+def _forecast_sections(summary: Summary, last_day: int) -> Sequence[Section]:
+    """What a launch would bring; nothing in the report of a play."""
+    from cli.report import plots
+
+    forecast, days = summary.forecast, summary.days(last_day)
+    if not forecast:
+        return ()
+
+    def drawn(counts: Counter[Cell], label: Callable[[Cell], str]) -> Markup:
+        return Markup(plots.daily_area(summed(((cell.day, label(cell)), n) for cell, n in counts.items()), days))
+
+    return (
+        Section("Forecast by journey", caps_told(), Markup(), tables.forecast_table(summary)),
+        Section("Not entered", "By reason.", Markup(), tables.refusals_table(forecast)),
+        Section("Holdout", "Both arms of each journey with a holdout.", Markup(), tables.arms_table(summary)),
+        Section(
+            "Messages a day by channel",
+            "",
+            drawn(forecast.sent, lambda cell: cell.channel),
+            tables.loads_table(forecast, days),
+        ),
+        Section(
+            "Messages a day by journey", "", drawn(forecast.sent, lambda cell: f"{cell.journey}, {cell.channel}"), None
+        ),
+        Section("Cap hits a day", "By journey.", drawn(forecast.cap_hits, lambda cell: cell.journey), None),
+        Section("Points a day", "By journey.", drawn(forecast.points, lambda cell: cell.journey), None),
     )
 
 
 def _touches(summary: Summary, *, sent: bool) -> Counter[tuple[int, str]]:
     """By week, and by message if sent, by reason if not."""
     counts: Counter[tuple[int, str]] = Counter()
-    for (week, kind), number in summary.touches.items():
+    for kind, number in summary.touches.items():
         if (kind.outcome == "sent") is sent:
-            counts[week, kind.step if sent else kind.reason or kind.outcome] += number
+            counts[kind.week, kind.step if sent else kind.reason or kind.outcome] += number
     return counts
-
-
-def _stage_table(summary: Summary) -> Table:
-    standing: Counter[str] = Counter()
-    for (_, stage), number in summary.stages.items():
-        standing[stage] += number
-    rows = [(stage, standing[stage], _share(standing[stage], summary.customers)) for stage in Stage if standing[stage]]
-    return Table(("stage at the end", "customers", "share"), rows)
-
-
-def _touch_table(summary: Summary) -> Table:
-    totals: Counter[tuple[str, ...]] = Counter()
-    for (_, kind), number in summary.touches.items():
-        totals[kind] += number
-    rows = [(*kind, number) for kind, number in sorted(totals.items())]
-    return Table(("journey", "message", "outcome", "reason", "touches"), rows, names=4)
-
-
-def _journey_table(summary: Summary) -> Table:
-    entered, converted = summary.entered(), summary.converted()
-    rows = [(name, entered[name], converted[name], _share(converted[name], entered[name])) for name in sorted(entered)]
-    return Table(("journey", "entered", "conversions", "share"), rows)
-
-
-def _run_table(summary: Summary) -> Table:
-    rows = [(journey, outcome, number) for (journey, outcome), number in sorted(summary.runs.items())]
-    return Table(("journey", "outcome", "runs"), rows, names=2)
-
-
-def _points_table(summary: Summary) -> Table:
-    sums = summary.awarded()
-    return Table(("reason", "awards", "points"), [(name, summary.awards[name], sums[name]) for name in sorted(sums)])
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else ""
-
-
-def _told(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)

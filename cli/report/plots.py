@@ -81,6 +81,29 @@ def weekly_bars(counts: Counter[tuple[int, str]], last_day: int) -> str:
         return _finished(figure, axes)
 
 
+def daily_area(counts: Counter[tuple[int, str]], days: range) -> str:
+    """Counts by (day, label), day by day, as a stacked area with a step a day."""
+    if not counts:
+        return ""
+    labels = _labels(counts)
+    # The last day has its width, too.
+    edges = [*days, days.stop]
+    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
+        figure, axes = _canvas(2.6)
+        axes.stackplot(
+            date2num([date_of(day) for day in edges]),  # type: ignore[no-untyped-call]
+            [[counts[min(day, days[-1]), label] for day in edges] for label in labels],
+            labels=labels,
+            colors=[colour for _, colour in zip(labels, _endless(_COLOURS), strict=False)],
+            step="post",
+            linewidth=0,
+        )
+        axes.margins(x=0)
+        axes.set_ylim(bottom=0)
+        _time_axis(axes)
+        return _finished(figure, axes)
+
+
 def shares(counts: Counter[tuple[str, str]]) -> str:
     """Counts by (row, part) as horizontal bars of 100 %."""
     if not counts:

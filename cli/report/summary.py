@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from typing import NamedTuple
 
+from cli.report.forecast import Forecast, day_of, forecast_of, summed
 from rules.record import Record
 
 RUNNING = "still running"
 
 
 class TouchKind(NamedTuple):
-    """Touches that count as one in a report."""
+    """Touches that count as one in a report; the week is that of its Monday."""
 
+    week: int
     journey: str
     step: str
     outcome: str
@@ -24,13 +25,13 @@ class TouchKind(NamedTuple):
 
 @dataclass(slots=True)
 class Summary:
-    """Counts of what happened. Days and weeks are ordinals of UTC dates (a week by its Monday)."""
+    """Counts of what happened. Days and weeks are ordinals of dates in one zone (a week by its Monday)."""
 
     customers: int = 0
     events: int = 0
     stages: Counter[tuple[int, str]] = field(default_factory=Counter)
     """(day, stage): how many more customers are in it since the day before."""
-    touches: Counter[tuple[int, TouchKind]] = field(default_factory=Counter)
+    touches: Counter[TouchKind] = field(default_factory=Counter)
     runs: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(journey, outcome)."""
     conversions: Counter[tuple[int, str]] = field(default_factory=Counter)
@@ -39,6 +40,8 @@ class Summary:
     """(week, reason): the sum of the amounts."""
     awards: Counter[str] = field(default_factory=Counter)
     """By reason: how many."""
+    forecast: Forecast = field(default_factory=Forecast)
+    """Of a rehearsal only."""
 
     def add(self, other: Summary) -> None:
         """Take in the counts of other customers."""
@@ -50,41 +53,45 @@ class Summary:
         self.conversions.update(other.conversions)
         self.points.update(other.points)
         self.awards.update(other.awards)
+        self.forecast.add(other.forecast)
+
+    def days(self, last: int) -> range:
+        """From the first day on which somebody was there to the last."""
+        return range(min((day for day, _ in self.stages), default=last), last + 1)
 
     def entered(self) -> Counter[str]:
         """Runs by journey."""
-        return _by_name((journey, number) for (journey, _), number in self.runs.items())
+        return summed((journey, number) for (journey, _), number in self.runs.items())
+
+    def ended(self, outcome: str) -> Counter[str]:
+        """Runs that ended with an outcome, by journey."""
+        return summed((journey, number) for (journey, how), number in self.runs.items() if how == outcome)
 
     def converted(self) -> Counter[str]:
         """Conversions by journey."""
-        return _by_name((journey, number) for (_, journey), number in self.conversions.items())
-
-    def touched(self, *, sent: bool) -> Counter[str]:
-        """Touches sent, or not sent, by journey."""
-        return _by_name((k.journey, n) for (_, k), n in self.touches.items() if (k.outcome == "sent") is sent)
+        return summed((journey, number) for (_, journey), number in self.conversions.items())
 
     def awarded(self) -> Counter[str]:
         """Points by reason."""
-        return _by_name((reason, amount) for (_, reason), amount in self.points.items())
+        return summed((reason, amount) for (_, reason), amount in self.points.items())
 
 
-def summary_of(record: Record, *, customers: int, events: int) -> Summary:
-    """Count a record."""
-    summary = Summary(customers, events)
+def summary_of(record: Record, *, customers: int, events: int, zone: tzinfo) -> Summary:
+    """Count a record by the days of a zone."""
+    summary = Summary(customers, events, forecast=forecast_of(record, zone))
     for change in record.stage_changes:
-        day = change.at.toordinal()
+        day = day_of(change.at, zone)
         summary.stages[day, str(change.to_stage)] += 1
         if change.from_stage:
             summary.stages[day, str(change.from_stage)] -= 1
-    for touch in record.touches:
-        kind = TouchKind(touch.journey, touch.step, touch.outcome, touch.reason)
-        summary.touches[_week(touch.planned_at), kind] += 1
-    for run in record.runs:
-        summary.runs[run.journey, run.outcome if run.ended_at else RUNNING] += 1
-    for conversion in record.conversions:
-        summary.conversions[_week(conversion.at), conversion.journey] += 1
+    summary.touches.update(
+        TouchKind(_week(at, zone), journey, step, outcome, reason)
+        for _, journey, _, step, at, outcome, reason in record.touches
+    )
+    summary.runs.update((run.journey, run.outcome if run.ended_at else RUNNING) for run in record.runs)
+    summary.conversions.update((_week(row.at, zone), row.journey) for row in record.conversions)
     for points in record.points:
-        summary.points[_week(points.at), points.reason] += points.amount
+        summary.points[_week(points.at, zone), points.reason] += points.amount
         summary.awards[points.reason] += 1
     return summary
 
@@ -94,14 +101,7 @@ def date_of(ordinal: int) -> date:
     return date.fromordinal(ordinal)
 
 
-def _by_name(numbers: Iterable[tuple[str, int]]) -> Counter[str]:
-    sums: Counter[str] = Counter()
-    for name, number in numbers:
-        sums[name] += number
-    return sums
-
-
-def _week(at: datetime) -> int:
+def _week(at: datetime, zone: tzinfo) -> int:
     """The Monday of a time's week."""
-    day = at.toordinal()
+    day = day_of(at, zone)
     return day - (day - 1) % 7

@@ -23,7 +23,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "rows.csv"
 
 
-def lives(file: Path, content: str | bytes, event: EventType = trade_executed, **options: Any) -> Lives:
+def lives(file: Path, content: str | bytes, event: EventType | None = trade_executed, **options: Any) -> Lives:
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     return read_lives(file, PlayOptions(event, options.pop("zone", SHANGHAI), **options))
 
@@ -108,6 +108,88 @@ def test_a_sample_is_systematic(file: Path, customers: int, taken: list[str] | i
     names = [life.customer_id for life in read.lives]
     assert (names if isinstance(taken, list) else len(names)) == taken
     assert read.last == midnight("1997-01-10", SHANGHAI)
+
+
+SEVERAL = """customer_id,event_id,name,occurred_at,amount,data.currency,data
+C-1,,app_registered,1997-01-01T12:00:00+08:00,,,
+C-1,b-1,deposit_made,1997-01-03T12:00:00+08:00,10.50,USD,
+C-2,,live_stream_watched,1997-01-02T12:00:00+08:00,,,"{""stream"": ""S-1"", ""seconds"": 60}"
+"""
+JSON_SEVERAL = """{"customer_id": "C-1", "name": "app_registered", "occurred_at": "1997-01-01T12:00:00+08:00"}
+{"customer_id": "C-1", "event_id": "b-1", "name": "deposit_made", "occurred_at": "1997-01-03T12:00:00+08:00",\
+ "data": {"amount": "10.50", "currency": "USD"}}
+{"customer_id": "C-2", "name": "live_stream_watched", "date": "1997-01-02", "stream": "S-1", "data": {"seconds": 60}}
+""".replace("\\\n", "")
+
+
+@pytest.mark.parametrize("content", [SEVERAL, JSON_SEVERAL])
+def test_a_file_may_say_what_each_row_stands_for(file: Path, content: str) -> None:
+    """A column `name` takes the place of --event; the data stand as in a file for `events`."""
+    read = lives(file, content, None)
+    assert [(life.customer_id, event.name, event.payload()) for life in read.lives for event in life.events] == [
+        ("C-1", "app_registered", {}),
+        ("C-1", "deposit_made", {"amount": "10.50", "currency": "USD"}),
+        ("C-2", "live_stream_watched", {"stream": "S-1", "seconds": 60}),
+    ]
+    assert read.rejects == []
+
+
+def test_a_first_event_that_the_file_tells_is_not_put_before_it(file: Path) -> None:
+    """C-1 registered on 1 January, as the file says; of C-2 it does not tell."""
+    read = lives(file, SEVERAL, None, first_event=app_registered)
+    assert [name for _, name, _ in told(read)] == [
+        "app_registered",
+        "deposit_made",
+        "app_registered",
+        "live_stream_watched",
+    ]
+
+
+def test_an_event_that_stands_there_twice_is_one(file: Path) -> None:
+    """By its id, or else by the whole row, as for `events`; in a file of one kind every row is an event."""
+    rows = f"C-1,b-1,{NOON},checked_in\nC-1,b-1,{NOON},checked_in\nC-1,,{NOON},app_opened\nC-1,b-2,{NOON},app_opened\n"
+    read = lives(file, f"customer_id,event_id,occurred_at,name\n{rows}C-1,,{NOON},app_opened", None)
+    assert [name for _, name, _ in told(read)] == ["checked_in", "app_opened", "app_opened"]
+    one_kind = lives(file, f"customer_id,event_id,occurred_at\nC-1,b-1,{NOON}\nC-1,b-1,{NOON}\n")
+    assert len(told(one_kind)) == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ('"name": "trade"', "there is no event 'trade': the events are app_registered, "),
+        ('"name": ""', "has no name: add it"),
+        ('"amount": "1"', "has no name: add it"),
+        ('"name": 7', "name is not text: write it in quotes"),
+        ('"name": "deposit_made"', "does not fit deposit_made: amount: Field required"),
+        ('"name": "deposit_made", "data": "much"', "data is not a JSON object: write {…}"),
+    ],
+)
+def test_a_row_whose_event_cannot_be_taken_is_rejected_alone(file: Path, row: str, reason: str) -> None:
+    """Its line and the reason are told; the rows around it are taken."""
+    good = '{"customer_id": "C-1", "date": "1997-01-01", "name": "checked_in"}\n'
+    read = lives(file, f'{good}{{"customer_id": "C-2", "date": "1997-01-01", {row}}}\n{good}', None)
+    assert told(read) == [("C-1", "checked_in", "1996-12-31T16:00:00+00:00")]
+    ((line, said),) = reasons(read)
+    assert line == 2
+    assert reason in said
+
+
+@pytest.mark.parametrize(
+    ("content", "event", "said"),
+    [
+        ("customer_id,date\nC-1,1997-01-01\n", None, "has no column 'name': add it, or say with --event"),
+        ('{"customer_id": "C-1", "date": "1997-01-01"}\n', None, "has no column 'name': add it, or say with --event"),
+        ("customer_id,date,name\nC-1,1997-01-01,checked_in\n", trade_executed, "leave out --event"),
+        ('{"customer_id": "C-1", "name": "checked_in"}\n', trade_executed, "leave out --event"),
+    ],
+)
+def test_either_the_file_or_the_command_says_what_a_row_stands_for(
+    file: Path, content: str, event: EventType | None, said: str
+) -> None:
+    """Neither leaves it open, and both might contradict each other."""
+    with pytest.raises(InputError, match=said):
+        lives(file, content, event)
 
 
 @pytest.mark.parametrize(

@@ -7,24 +7,34 @@ import re
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from cli.edge import exit_code
 from cli.rehearsal import WORTH_SHARING
 from cli.report import Agreement, report_html
+from cli.report.forecast import Cell, Load, loads
 from cli.report.summary import Summary
+from journeys.events import app_registered, checked_in, trade_executed
+from journeys.language import award_points, days, goal, journey, send, wait, wait_until
+from journeys.words import AnyStep, Journey
 from rules.record import Record
 from starter import COMMANDS, starter
 
 SAMPLE = Path("examples/cdnow/cdnow_sample.csv")
-FILES = ("stage_changes.csv", "touches.csv", "runs.csv", "points.csv", "report.html")
+FILES = ("stage_changes.csv", "touches.csv", "runs.csv", "points.csv", "forecast.csv", "report.html")
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def rehearse(file: Path, *arguments: object, event: str = "trade_executed") -> int:
-    return exit_code(starter, ["rehearse", str(file), "--event", event, *map(str, arguments)])
+    kind = ["--event", event] if event else []
+    return exit_code(starter, ["rehearse", str(file), *kind, *map(str, arguments)])
 
 
 def table(folder: Path, name: str) -> list[dict[str, str]]:
@@ -78,6 +88,7 @@ def test_the_tables_tell_what_happened(small: Path, tmp_path: Path) -> None:
         ("touches.csv", "customer_id,journey,entry,step,planned_at,outcome,reason"),
         ("runs.csv", "customer_id,journey,entry,entered_at,ended_at,outcome"),
         ("points.csv", "customer_id,at,amount,reason"),
+        ("forecast.csv", "date,journey,channel,planned,sent,withheld,cap_hits,points"),
     ],
 )
 def test_the_columns_are_those_of_the_contract(small: Path, tmp_path: Path, name: str, columns: str) -> None:
@@ -179,12 +190,214 @@ def test_facts_prevent_what_the_backends_forgot_to_tell(small: Path, tmp_path: P
     assert reminded == [{"a", "b"}, {"b"}]
 
 
+def trial(name: str, *steps: AnyStep, **attributes: Any) -> Journey:
+    """A live marketing journey for everybody who checks in."""
+    given = {"starts_on": checked_in, "ends_after": days(30), **attributes}
+    return journey(name=name, version=1, state="live", steps=steps or (send("we-are-here"),), **given)
+
+
+@pytest.fixture
+def catalogue(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Puts journeys in the place of those that are shipped."""
+    return lambda *journeys: monkeypatch.setattr("cli.rehearsal.JOURNEYS", journeys)
+
+
+@pytest.fixture
+def check_ins(tmp_path: Path) -> Path:
+    """Ten customers check in on 1 March 2026; the first two again on the next day."""
+    file = tmp_path / "check_ins.csv"
+    rows = [f"c{number},2026-03-01T09:00:00+08:00" for number in range(10)]
+    again = [f"c{number},2026-03-02T08:00:00+08:00" for number in range(2)]
+    file.write_text("\n".join(["customer_id,occurred_at", *rows, *again]) + "\n", encoding="utf-8")
+    return file
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
+    """The lines on the terminal, by words."""
+    return [line.split() for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_forecast_is_the_tables_by_day_journey_and_channel(tmp_path: Path) -> None:
+    """Its sums are those of touches and points, their times read as dates in the zone."""
+    rehearse(SAMPLE, "--customers", 300, "--first-event-lead", "14d", "--consent", "none", "--out", tmp_path)
+    forecast = table(tmp_path, "forecast.csv")
+    assert _sums(forecast, "planned", "sent", "withheld") == _touches_by_day(tmp_path)
+    assert _sums(forecast, "points") == _points_by_day(tmp_path)
+    assert forecast == sorted(forecast, key=lambda row: (row["date"], row["journey"], row["channel"]))
+    assert {row["channel"] for row in forecast if int(row["sent"])} == {"app_push"}
+    assert {row["channel"] for row in forecast if int(row["withheld"]) or int(row["points"])} == {""}
+
+
+def _sums(forecast: list[dict[str, str]], *columns: str) -> dict[tuple[str, str], list[int]]:
+    sums: dict[tuple[str, str], list[int]] = {}
+    for row in forecast:
+        before = sums.setdefault((row["date"], row["journey"]), [0] * len(columns))
+        sums[row["date"], row["journey"]] = [a + int(row[name]) for a, name in zip(before, columns, strict=True)]
+    return {day: values for day, values in sums.items() if any(values)}
+
+
+def _day(at: str) -> str:
+    return datetime.fromisoformat(at).astimezone(SHANGHAI).date().isoformat()
+
+
+def _touches_by_day(folder: Path) -> dict[tuple[str, str], list[int]]:
+    sums: dict[tuple[str, str], list[int]] = {}
+    for row in table(folder, "touches.csv"):
+        counts = sums.setdefault((_day(row["planned_at"]), row["journey"]), [0, 0, 0])
+        counts[0] += 1
+        counts[1 if row["outcome"] == "sent" else 2] += 1
+    return sums
+
+
+def _points_by_day(folder: Path) -> dict[tuple[str, str], list[int]]:
+    sums: dict[tuple[str, str], list[int]] = {}
+    for row in table(folder, "points.csv"):
+        sums.setdefault((_day(row["at"]), "onboarding-guidance"), [0])[0] += int(row["amount"])
+    return sums
+
+
+@pytest.mark.parametrize(("zone", "date"), [("Asia/Shanghai", "2026-03-01"), ("America/New_York", "2026-02-28")])
+def test_a_day_of_the_forecast_is_one_of_the_zone(
+    zone: str, date: str, check_ins: Path, tmp_path: Path, catalogue: Callable[..., None]
+) -> None:
+    """Nine in the morning in Shanghai is the evening before in New York."""
+    catalogue(trial("hello"))
+    rehearse(check_ins, "--zone", zone, "--out", tmp_path, event="checked_in")
+    assert [tuple(row.values()) for row in table(tmp_path, "forecast.csv")] == [
+        (date, "hello", "inbox", "10", "10", "0", "0", "0")
+    ]
+
+
+def test_cap_hits_are_counted_and_sent(
+    check_ins: Path, tmp_path: Path, catalogue: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two customers get a second marketing message within a day; service has no cap."""
+    catalogue(trial("again", reentry="always"), trial("served", send("welcome"), purpose="service", reentry="always"))
+    rehearse(check_ins, "--out", tmp_path, event="checked_in")
+    assert [tuple(row.values()) for row in table(tmp_path, "forecast.csv")] == [
+        ("2026-03-01", "again", "inbox", "10", "10", "0", "0", "0"),
+        ("2026-03-01", "served", "app_push", "10", "10", "0", "0", "0"),
+        ("2026-03-02", "again", "inbox", "2", "2", "0", "2", "0"),
+        ("2026-03-02", "served", "app_push", "2", "2", "0", "0", "0"),
+    ]
+    said = capsys.readouterr().out
+    assert "beyond 1 in 1 day or 3 in 7 days: counted, not stopped, as caps are not in force yet." in said
+    assert "caps are not in force yet" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_terminal_tells_each_journey_the_sums_and_the_load(
+    check_ins: Path, catalogue: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Entered, refused, displaced, sent, not sent, held out, cap hits, points, conversions; messages a day."""
+    paid = trial("paid", award_points(5, reason="presence"), wait(days(3)), purpose="service")
+    catalogue(trial("again", reentry="always"), paid, trial("served", send("welcome"), purpose="service"))
+    rehearse(check_ins, "--until", "2026-03-20", "--consent", "inbox", event="checked_in")
+    lines = printed(capsys)
+    for line in (
+        ["again", "12", "0", "0", "12", "0", "0", "2", "0", "0"],
+        ["paid", "10", "2", "0", "0", "0", "0", "0", "50", "0"],
+        ["served", "10", "2", "0", "10", "0", "0", "0", "0", "0"],
+        ["in", "sum", "32", "4", "0", "22", "0", "0", "2", "50", "0"],
+        ["not", "entered", "already_running", "reentry"],
+        ["paid", "2", "0"],
+        ["served", "0", "2"],
+        ["app_push", "0.5", "0", "10", "2026-03-01"],
+        ["inbox", "0.6", "2", "10", "2026-03-01"],
+        ["all", "channels", "1.1", "2", "20", "2026-03-01"],
+    ):
+        assert line in lines
+
+
+def test_a_run_that_is_displaced_is_told(
+    check_ins: Path, catalogue: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A third marketing journey with a higher priority takes the place of the lowest; an equal one is refused."""
+    low, high = trial("low", wait(days(5)), priority=10), trial("two", wait(days(5)))
+    later = trial("urgent", wait(days(5)), priority=90, starts_on=app_registered)
+    equal = trial("zero", wait(days(5)), priority=10)
+    catalogue(low, high, later, equal)
+    check_ins.write_text(
+        "customer_id,occurred_at,name\n"
+        "a,2026-03-01T09:00:00+08:00,checked_in\na,2026-03-02T09:00:00+08:00,app_registered\n",
+        encoding="utf-8",
+    )
+    rehearse(check_ins, event="")
+    lines = printed(capsys)
+    assert ["low", "1", "0", "1", "0", "0", "0", "0", "0", "0"] in lines
+    assert ["urgent", "1", "0", "0", "0", "0", "0", "0", "0", "0"] in lines
+    assert ["not", "entered", "arbitration"] in lines
+    assert ["zero", "1"] in lines
+
+
+def test_the_arms_of_a_holdout_are_told_apart(
+    tmp_path: Path, catalogue: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who is held out is sent nothing and may convert all the same."""
+    aim = goal(trade_executed, within=days(10))
+    catalogue(trial("half", goal=aim, holdout=50))
+    file = tmp_path / "several.csv"
+    rows = [f"c{number},2026-03-01,checked_in\nc{number},2026-03-02,trade_executed" for number in range(200)]
+    file.write_text("\n".join(["customer_id,date,name", *rows]) + "\n", encoding="utf-8")
+    rehearse(file, "--out", tmp_path, event="")
+    touches = table(tmp_path, "touches.csv")
+    held_out = sum(row["reason"] == "holdout" for row in touches)
+    assert 60 < held_out < 140
+    lines = printed(capsys)
+    assert ["half", "treatment", str(200 - held_out), str(200 - held_out), "100.0", "%"] in lines
+    assert ["half", "control", str(held_out), str(held_out), "100.0", "%"] in lines
+    assert ["half", "200", "0", "0", str(200 - held_out), "0", str(held_out), "0", "0", "200"] in lines
+
+
+def test_local_times_are_those_of_the_zone(check_ins: Path, tmp_path: Path, catalogue: Callable[..., None]) -> None:
+    """Everybody lives where the days of the file begin."""
+    catalogue(trial("evening", wait_until("20:00"), send("we-are-here")))
+    for zone, at in (("Asia/Shanghai", "2026-03-01T12:00:00Z"), ("UTC", "2026-03-01T20:00:00Z")):
+        rehearse(check_ins, "--zone", zone, "--until", "2026-03-03", "--out", tmp_path, event="checked_in")
+        assert {row["planned_at"] for row in table(tmp_path, "touches.csv")} == {at}
+
+
+def test_a_file_of_several_kinds_needs_no_event(small: Path, tmp_path: Path) -> None:
+    """The column `name` says what each row stands for, and the assumptions say so."""
+    rows = ["a,1997-01-15,app_registered", "a,1997-01-16,account_opened", "b,1997-01-20,checked_in"]
+    small.write_text("\n".join(["customer_id,date,name", *rows]) + "\n", encoding="utf-8")
+    assert rehearse(small, "--until", "1997-02-28", "--out", tmp_path, event="") == 0
+    reminded = [row["customer_id"] for row in table(tmp_path, "touches.csv") if row["step"] == "open-account-reminder"]
+    assert reminded == ["b"]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "first event comes app_registered, at the same instant, unless the file tells of it." in page
+    assert "What the file tells is history" in page
+
+
+def test_the_load_counts_days_without_a_message() -> None:
+    """Of 20 days one has 40 messages: two a day on average, and on 19 of 20 none."""
+    sent = Counter({Cell(7, "j", "inbox"): 40, Cell(9, "j", "inbox"): 0})
+    (load,) = loads(sent, range(1, 21))
+    assert load == Load("inbox", 2.0, 0, 40, date.fromordinal(7))
+    (busy,) = loads(Counter({Cell(day, "j", "inbox"): day for day in range(1, 21)}), range(1, 21))
+    assert busy == Load("inbox", 10.5, 19, 20, date.fromordinal(20))
+
+
+def test_the_report_shows_the_forecast_in_the_days_of_the_zone(
+    check_ins: Path, tmp_path: Path, catalogue: Callable[..., None]
+) -> None:
+    """Tables and a plot each for channels, journeys, cap hits and points; a play's report has none of them."""
+    catalogue(trial("again", award_points(5, reason="presence"), send("we-are-here"), reentry="always", holdout=30))
+    rehearse(check_ins, "--out", tmp_path, event="checked_in")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "2026-03-01 to 2026-03-02, Asia/Shanghai" in page
+    headings = ("Forecast by journey", "Holdout", "Messages a day by channel", "Messages a day by journey")
+    for heading in (*headings, "Cap hits a day", "Points a day"):
+        assert f"<h2>{heading}</h2>" in page
+    play = report_html(Summary(), title="Play", notes=[], until=datetime(2026, 1, 1, tzinfo=UTC))
+    assert "Forecast" not in play
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["nowhere.csv", "--event", "trade_executed"], "nowhere.csv cannot be read"),
         ([str(SAMPLE), "--event", "trade"], "there is no event 'trade'"),
-        ([str(SAMPLE)], "Missing option '--event'"),
+        ([str(SAMPLE)], "has no column 'name': add it, or say with --event what every row stands for"),
         ([str(SAMPLE), "--event", "trade_executed", "--zone", "Shanghai"], "'Shanghai' is no time zone"),
         ([str(SAMPLE), "--event", "trade_executed", "--first-event-lead", "two weeks"], "'two weeks' is no duration"),
         ([str(SAMPLE), "--event", "trade_executed", "--until", "June"], "'June' is no date"),
