@@ -31,9 +31,9 @@ async def test_a_goal_ends_the_run_at_once(stack: EmbeddedStack, database_url: s
         await world.settled(amy)
         await world.event(amy, "trade_executed", ago(hours=1), {"amount": "10.00"})
         view = await world.settled(amy)
-        assert view.state.runs == []
+        assert [run.journey for run in view.state.runs] == ["growth-nudges"]
         assert view.state.lifecycle.stage is Stage.GROWTH
-        assert await world.rows("SELECT outcome FROM journey_run") == [("goal",)]
+        assert await world.rows("SELECT outcome FROM journey_run WHERE journey = 'onboarding-guidance'") == [("goal",)]
         assert await world.rows("SELECT step, credited FROM conversion") == [("welcome", True)]
 
 
@@ -110,7 +110,7 @@ async def test_after_terminate_the_next_event_goes_on_where_the_life_was(
         assert len(world.channels[Channel.APP_PUSH].got) == 1
         assert await world.rows("SELECT sum(amount), count(*) FROM points_ledger") == [(20, 1)]
         await world.event(amy, "trade_executed", ago(minutes=1))
-        assert (await world.settled(amy)).state.runs == []
+        assert [run.journey for run in (await world.settled(amy)).state.runs] == ["growth-nudges"]
 
 
 async def test_after_a_reset_to_the_beginning_nothing_is_sent_twice(stack: EmbeddedStack, database_url: str) -> None:
@@ -151,7 +151,7 @@ async def test_cancel_is_refused(stack: EmbeddedStack, database_url: str) -> Non
         assert description.status is WorkflowExecutionStatus.RUNNING
         assert "end_journey" in str(description.typed_search_attributes)
         await world.event(amy, "trade_executed", ago(minutes=1))
-        assert (await world.settled(amy)).state.runs == []
+        assert [run.journey for run in (await world.settled(amy)).state.runs] == ["growth-nudges"]
 
 
 async def test_a_worker_that_replays_everything_does_the_same(stack: EmbeddedStack, database_url: str) -> None:
@@ -283,4 +283,4 @@ async def test_a_worker_that_lacks_a_published_journey_leaves_the_task_to_anothe
                 await world.event(amy, "trade_executed", ago(minutes=1))
                 await world.until(failed)
         async with world.working():
-            assert (await world.settled(amy)).state.runs == []
+            assert [run.journey for run in (await world.settled(amy)).state.runs] == ["growth-nudges"]
