@@ -10,7 +10,8 @@ past or not. So that the paths are as few as show every consequence:
   of a split. A condition, however, is a free choice each time it is asked, even if nothing changed in between.
 - A repeat stops before its first turn (if it has an `until`), after one, or after all. The first turn may go any way,
   and so may the second; the turns after it go like the second.
-- Touches are planned ones, sent unless `if_not_sent` says what happens otherwise. No gate holds one or keeps it back.
+- Touches are sent, unless `if_not_sent` says what happens otherwise, or what was waited for in vain has come since. No
+  other gate holds one or keeps it back.
 - Goal and exit may end any path earlier; they are shown only where a wait is for them. Commands are not.
 
 Times count from entry, and a time of the day falls where `entered_at` puts it. A day given by its date has come at once
