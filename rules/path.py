@@ -37,7 +37,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTouch:
-    """A touch on a path; `sent` is no where the path is that of a touch which was not sent."""
+    """A touch on a path; `sent` is no where the path is that of a touch which was not, or which was overtaken."""
 
     at: timedelta
     step: StepId

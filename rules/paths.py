@@ -10,7 +10,8 @@ past or not. So that the paths are as few as show every consequence:
   of a split. A condition, however, is a free choice each time it is asked, even if nothing changed in between.
 - A repeat stops before its first turn (if it has an `until`), after one, or after all. The first turn may go any way,
   and so may the second; the turns after it go like the second.
-- Touches are planned ones, sent unless `if_not_sent` says what happens otherwise. No gate holds one or keeps it back.
+- Touches are sent, unless `if_not_sent` says what happens otherwise, or what was waited for in vain has come since. No
+  other gate holds one or keeps it back.
 - Goal and exit may end any path earlier; they are shown only where a wait is for them. Commands are not.
 
 Times count from entry, and a time of the day falls where `entered_at` puts it. A day given by its date has come at once
@@ -68,16 +69,17 @@ def _all(walker: Walker, begin: Here) -> tuple[Path, ...] | None:
 
 
 def paths_at_any_time(value: Published, local_time: LocalTime) -> Iterator[Path]:
-    """Every path, for entries at each time that brings times of the day as close together as they come.
+    """Every path of an entry on `MONDAY`, and then those of entries that bring times of the day closer together.
 
-    The paths of an entry on `MONDAY` come first.
+    For these a wait that is satisfied is so at the earliest only.
     """
+    yield from paths_of(value, local_time=local_time)
+    walker = Walker(value, local_time, last_instants=False)
     for entered_at in _entries(value.journey, local_time):
-        yield from paths_of(value, local_time=local_time, entered_at=entered_at)
+        yield from _all(walker, walker.begin(entered_at)) or ()
 
 
 def _entries(journey: Journey, local_time: LocalTime) -> list[datetime]:
     """On each day of a week, the times that the journey waits for."""
     times = [step for step in all_steps(journey.steps) if isinstance(step, WaitUntil) and step.on is None]
-    others = {local_time(step, MONDAY + day * _DAY, ZONE) for step in times for day in range(7)}
-    return [MONDAY, *sorted(others - {MONDAY})]
+    return sorted({local_time(step, MONDAY + day * _DAY, ZONE) for step in times for day in range(7)} - {MONDAY})

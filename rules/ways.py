@@ -54,6 +54,12 @@ class Came:
         remembered = step.since == "ever" or (step.since == "run" and self.in_run)
         return fits and remembered and set(self.events) <= set(step.events)
 
+    def not_of(self, step: WaitFor) -> Came:
+        """What is left of it when a wait is not over at once: it was none of the events waited for."""
+        if step.where is None and (step.since == "ever" or (step.since == "run" and self.in_run)):
+            return replace(self, events=tuple(event for event in self.events if event not in step.events))
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Here:
@@ -144,9 +150,12 @@ class Walker:
     def _send(self, here: Here, planned: PlannedStep, step: Send) -> Iterator[Here]:
         message_class = self._templates[step.template].message_class
         touch = PlannedTouch(here.at, step.id, step.template, message_class, step.channels)
+        unsent = replace(here, touches=(*here.touches, replace(touch, sent=False)))
+        if any(came.answers(wait) for wait in planned.overtaken_by for came in here.came):
+            yield self._go(unsent, "overtaken", planned.otherwise)
+            return
         yield self._go(replace(here, touches=(*here.touches, touch)), "sent", planned.after)
         if step.if_not_sent:
-            unsent = replace(here, touches=(*here.touches, replace(touch, sent=False)))
             yield self._go(unsent, "not sent", planned.otherwise)
 
     def _wait_for(self, here: Here, planned: PlannedStep, step: WaitFor) -> Iterator[Here]:
@@ -159,12 +168,9 @@ class Walker:
         last = min(deadline, self._journey.ends_after)
         differs = planned.then != planned.otherwise or last < deadline
         if self._last_instants and differs and last > here.at:
-            yield self._came(here, planned, step, last, LAST_INSTANT)
-        missing = (*here.missing, *step.events) if step.since == "ever" else here.missing
+            yield self._came(_in_vain(here, step), planned, step, last, LAST_INSTANT)
         acts_at = deadline + step.arrives_within
-        yield self._go(
-            replace(here, missing=missing), f"{told} timed out", planned.otherwise, deadline, acts_at=acts_at
-        )
+        yield self._go(_in_vain(here, step), f"{told} timed out", planned.otherwise, deadline, acts_at=acts_at)
 
     def _came(self, here: Here, planned: PlannedStep, step: WaitFor, at: timedelta, timing: str) -> Here:
         """The event came: `then`, unless it ends the run. One of before entry ends nothing."""
@@ -242,6 +248,12 @@ class Walker:
     def _end(self, here: Here, what: str, outcome: str, timing: str = "") -> Here:
         assert here.step is not None
         return replace(here, outcome=outcome, moments=(*here.moments, Moment(here.at, here.step, what, timing)))
+
+
+def _in_vain(here: Here, step: WaitFor) -> Here:
+    """What is known when a wait is not over at once: what it is for has not come before."""
+    missing = (*here.missing, *step.events) if step.since == "ever" else here.missing
+    return replace(here, missing=missing, came=tuple(one.not_of(step) for one in here.came))
 
 
 def _ways_told(step: When | Split) -> list[str]:

@@ -8,7 +8,7 @@ import click
 
 from cli.journeys import journey_named, problems_of
 from cli.preview import calendar, outline
-from cli.preview.wording import attributes
+from cli.preview.wording import assumed, attributes
 from cli.walked import Walked
 from errors import InputError
 from journeys.published import with_templates
@@ -41,7 +41,8 @@ def _show(walked: Walked, problems: list[str]) -> None:
     for line in outline.lines(outline.outline_of(walked)):
         click.echo(line)
     ways = calendar.ways_through(walked.paths)
-    click.echo(f"\n{calendar.summary(ways)}, {walked.worst_week()}\n")
+    note = f" ({assumed(journey)})" if assumed(journey) else ""
+    click.echo(f"\n{calendar.summary(ways)}{note}, {walked.worst_week()}\n")
     for line in calendar.lines(ways):
         click.echo(line)
     if problems:

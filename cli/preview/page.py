@@ -14,7 +14,7 @@ from cli.preview.calendar import Ways, summary, ways_through
 from cli.preview.diagram import diagram
 from cli.preview.mermaid import mermaid
 from cli.preview.outline import outline_of, times_of, told
-from cli.preview.wording import attributes, counted, days_of
+from cli.preview.wording import assumed, attributes, counted, days_of
 from cli.walked import Walked
 from journeys.names import Channel, Language, MessageClass
 from journeys.templates import Template, Text
@@ -67,6 +67,7 @@ def page(walked: Walked, problems: Sequence[str]) -> str:
         classes=[one for one in MessageClass if one in {t.message_class for t in walked.value.templates.values()}],
         diagram=diagram(outline_of(walked), f"starts on {facts['starts on']}", COMPLETED),
         summary=summary(ways),
+        assumed=assumed(journey),
         ways=_shown(ways),
         messages=_messages(walked),
         mermaid=mermaid(walked.value),

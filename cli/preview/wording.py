@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import NamedTuple, assert_never
+from zoneinfo import ZoneInfo
 
 from journeys.conditions import AllOf, AnyOf, Condition, DataIs, FactIs, Happened, HasTag, Not
 from journeys.events import EventType
@@ -23,7 +24,10 @@ from journeys.words import (
     WaitFor,
     WaitUntil,
     When,
+    all_steps,
 )
+from rules.paths import MONDAY
+from rules.ways import ZONE
 
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 DAY = timedelta(days=1)
@@ -73,6 +77,13 @@ def attributes(journey: Journey) -> Iterable[tuple[str, str]]:
         yield "priority", str(journey.priority)
     if journey.holdout:
         yield "control group", f"{journey.holdout} %"
+
+
+def assumed(journey: Journey) -> str:
+    """What the days of a journey with times of the day hold for; empty for one without."""
+    if any(isinstance(step, WaitUntil) for step in all_steps(journey.steps)):
+        return f"for an entry on a {MONDAY.astimezone(ZoneInfo(ZONE)):%A at %H:%M} in {ZONE.partition('/')[2]}"
+    return ""
 
 
 def title(step: AnyStep) -> str:

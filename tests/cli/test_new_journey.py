@@ -53,7 +53,6 @@ def test_a_new_journey_is_green_at_once(tmp_path: Path) -> None:
     """In a copy of everything: its story passes, check has nothing to say of it, and it is formatted."""
     copy = tmp_path / "copy"
     shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
-    shutil.copy(ROOT / "pyproject.toml", copy)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, *arguments], cwd=copy, capture_output=True, text=True, check=False)

@@ -203,6 +203,7 @@ def test_every_word_is_told_in_the_outline(preview: Preview) -> None:
         "☐ wait for checked_in or live_stream_watched, at most 1 day, only if it comes from now on",
         "☐ wait until 09:00 on 2026-10-01",
         "☐ end: time_past",
+        "paths (for an entry on a Monday at 10:00 in Shanghai), worst week: ",
     ):
         assert line in out
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -13,12 +12,10 @@ from errors import JourneyError
 from journeys import JOURNEYS
 from journeys.events import (
     account_closed,
-    account_opened,
     app_opened,
     app_registered,
     checked_in,
     deposit_made,
-    questionnaire_completed,
     trade_executed,
 )
 from journeys.language import (
@@ -50,7 +47,6 @@ from journeys.words import AnyStep, Journey
 from rules.path import Path
 from rules.paths import MOST, paths_at_any_time, paths_of
 from rules.ways import LAST_INSTANT
-from tests.story import Story, story
 
 DAY = timedelta(days=1)
 
@@ -149,6 +145,25 @@ def test_one_of_several_events_answers_a_wait_for_all_of_them_and_more() -> None
     assert len(walked(either, wider)) == 3
     narrower = wait_for(app_opened, within=days(3), otherwise=[later("b")])
     assert len(walked(either, narrower)) == 7
+
+
+def test_which_of_several_events_came_is_known_when_the_others_did_not() -> None:
+    """After one of them was waited for in vain it was the other, and a wait for that is over."""
+    either = wait_for(any_of(app_opened, checked_in), within=days(3), otherwise=[end("gone")])
+    first = wait_for(app_opened, within=days(3), then=[end("first")])
+    second = wait_for(checked_in, within=days(3), then=[end("second")], otherwise=[end("neither")])
+    assert not any("neither" in told for told in walked(either, first, second))
+
+
+def test_a_touch_is_overtaken_by_what_was_waited_for_in_vain_and_came_since() -> None:
+    """It is not sent, as in a real run, nor what is to be sent instead."""
+    asked = when((tag("a"), [wait_for(app_opened, within=days(9), id="again")]), otherwise=[end("no")], id="asked")
+    reminder = send("welcome", id="reminder", if_not_sent=[later("instead")])
+    assert walked(wait_for(app_opened, within=days(3), otherwise=[asked, reminder]))[2:4] == [
+        "app_opened timed out, asked: branch 1, app_opened came at the earliest:"
+        " 3 reminder (not sent) · 3 instead (not sent) · 3 completed",
+        "app_opened timed out, asked: branch 1, app_opened timed out, reminder: sent: 12 reminder · 12 completed",
+    ]
 
 
 def test_an_event_with_data_answers_the_same_question_and_the_one_without() -> None:
@@ -340,56 +355,6 @@ def test_all_paths_of_a_shipped_journey_are_found_within_a_second(each: Journey)
     paths = paths_of(published(each), local_time=resolve_local_time)
     assert time.perf_counter() - started < 1
     assert paths
-
-
-GUIDED = journey(
-    name="guided",
-    version=1,
-    starts_on=app_registered,
-    goal=goal(trade_executed, within=days(30)),
-    ends_after=days(45),
-    purpose="marketing",
-    steps=(
-        send("welcome"),
-        wait_for(
-            account_opened,
-            within=days(3),
-            otherwise=[
-                send("open-account-reminder"),
-                wait_for(account_opened, within=days(7), otherwise=[end("not interested")]),
-            ],
-        ),
-        wait_for(questionnaire_completed, within=days(2), then=[award_points(50, reason="questionnaire")]),
-        wait_for(deposit_made, within=days(7), otherwise=[send("first-product")]),
-        repeat([wait_for(checked_in, within=days(1), since="step", otherwise=[later("miss")])], every=days(2), up_to=3),
-    ),
-)
-INSTANT = timedelta(seconds=1) / DAY
-
-
-def lived(path: Path) -> Story:
-    """A customer who does what a path says. At the earliest is an instant after what came before."""
-    told, waits = story(GUIDED), [one for one in path.moments if one.came or "timed out" in one.what]
-    for number, moment in enumerate(waits):
-        if moment.came and "had come" not in moment.what:
-            early = 0 if moment.timing == LAST_INSTANT else INSTANT * (number + 1)
-            told = told.when(moment.came[0], on_day=moment.at / DAY + early)
-    return told
-
-
-@pytest.mark.parametrize(
-    "path", paths_of(published(GUIDED)), ids=lambda path: path.told().replace("at the ", "").replace(" came", "")
-)
-def test_a_customer_who_does_what_a_path_says_walks_it(path: Path) -> None:
-    """The same touches on the same days, and the same end, in the paper world."""
-    told = lived(path)
-    assert told.touches() == days_of((touch.at, touch.step) for touch in path.touches)
-    assert told.ends() == days_of([(path.ends_at, path.outcome)])
-
-
-def days_of(lines: Iterable[tuple[timedelta, str]]) -> list[str]:
-    """As a story tells them."""
-    return [f"day {at // DAY} {what}" for at, what in lines]
 
 
 def test_onboarding_has_nine_ways_through() -> None:
