@@ -169,7 +169,7 @@ async def moved_and_ended(world: Live, customer: str) -> None:
 async def commanded_over_continue_as_new(world: Live, customer: str) -> None:
     """The same command in two runs of the workflow."""
     await world.consent(customer)
-    start = {**sped_up(BORN, timedelta(minutes=1)), "continue_after": 1}
+    start = {**sped_up(BORN, timedelta(minutes=1)), "continue_after": 2}
     await world.event(customer, "app_opened", BORN, start=start)
     await world.settled(customer)
     await _command(world, customer, Verb.PAUSE, "waiting", "pause")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 
@@ -17,10 +18,14 @@ CORPUS = Path(__file__).parent / "histories"
 
 def histories() -> list[WorkflowHistory]:
     """The corpus, each under the name of its file."""
-    return [
-        WorkflowHistory.from_json(f"customer:{file.stem}", file.read_text(encoding="utf-8"))
-        for file in sorted(CORPUS.glob("*.json"))
-    ]
+    return [_read(file) for file in sorted(CORPUS.glob("*.json"))]
+
+
+def _read(file: Path) -> WorkflowHistory:
+    """Under the id that it was recorded with: arms and control groups are told by the customer's id."""
+    text = file.read_text(encoding="utf-8")
+    started = json.loads(text)["events"][0]["workflowExecutionStartedEventAttributes"]
+    return WorkflowHistory.from_json(started["workflowId"], text)
 
 
 async def main() -> int:

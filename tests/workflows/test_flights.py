@@ -10,10 +10,11 @@ from temporalio.api.enums.v1 import EventType
 from activities.channels import Accepted
 from embedded import EmbeddedStack
 from journeys.events import app_registered
-from journeys.language import Journey, Step, award_points, days, journey, send, wait
+from journeys.language import award_points, days, journey, send, wait
 from journeys.names import Channel
 from journeys.published import with_templates
 from journeys.templates import templates
+from journeys.words import Journey, Step
 from rules.engine_numbers import EngineNumbers
 from tests.live import live, sped_up
 
