@@ -52,6 +52,9 @@ class Settings(BaseSettings):
 
     attribution: Duration = _from(default=timedelta(days=7), validation_alias="SOJOURN_ATTRIBUTION")
     backfill_horizon: Duration = _from(default=timedelta(days=7), validation_alias="SOJOURN_BACKFILL_HORIZON")
+    marketing_runs: int = _from(default=2, ge=1, le=20, validation_alias="SOJOURN_MARKETING_RUNS")
+    offered_again: Duration = _from(default=timedelta(days=7), validation_alias="SOJOURN_OFFERED_AGAIN")
+    global_holdout: int = _from(default=0, ge=0, le=100, validation_alias="SOJOURN_GLOBAL_HOLDOUT")
     future_tolerance: Duration = _from(default=timedelta(minutes=5), validation_alias="SOJOURN_FUTURE_TOLERANCE")
     rejected_retention: Duration = _from(default=timedelta(days=30), validation_alias="SOJOURN_REJECTED_RETENTION")
     default_zone: ZoneInfo = _from(default=ZoneInfo("Asia/Shanghai"), validation_alias="SOJOURN_DEFAULT_ZONE")

@@ -33,6 +33,7 @@ from journeys.published import Published, is_published, published, with_template
 from journeys.templates import templates
 from logs import set_up_logs
 from rules.definitions import Catalogue
+from rules.entry import EntryPolicy
 from settings import Settings, load_settings
 
 log = structlog.stdlib.get_logger(__name__)
@@ -70,6 +71,7 @@ async def open_world(settings: Settings, journeys: Sequence[Published]) -> Async
             language=Language(settings.language),
             attribution=settings.attribution,
             backfill_horizon=settings.backfill_horizon,
+            entries=EntryPolicy(settings.marketing_runs, settings.offered_again, settings.global_holdout),
             future_tolerance=settings.future_tolerance,
             rejected_retention=settings.rejected_retention,
             simulation_allowed=settings.environment != "production",

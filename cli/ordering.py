@@ -21,7 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import TASK_QUEUE, WORKFLOW_TYPE, workflow_id
 from engine import refusal
-from errors import EngineError, InputError
+from errors import EngineError, InputError, SojournError
 from journeys.names import CustomerId
 from rules.commands import Verb
 from rules.customer_id import check_customer_id
@@ -58,14 +58,14 @@ def order(
     return Order(verb, check_customer_id(customer_id), argument if to is None else {**argument, "to": to})
 
 
-async def give(client: Client, command: Order, task_queue: str = TASK_QUEUE) -> Obeyed:
+async def give(client: Client, command: Order, task_queue: str | None = None) -> Obeyed:
     """Give a command and wait for what was made of it. Twice under one id is done once.
 
     InputError if the life does not take it or there is none to take it; EngineError if no worker answers.
     """
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
-            return await _give(client, command, task_queue)
+            return await _give(client, command, task_queue or TASK_QUEUE)
     except WorkflowUpdateFailedError as error:
         raise InputError(str(error.cause)) from error
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
@@ -147,11 +147,12 @@ async def give_all(
                 await free.acquire()
                 await pace.next()
                 group.create_task(one(command))
-    except* EngineError as problems:
+    except* SojournError as problems:
         problem = problems.exceptions[0]
     else:
         return tally
-    raise EngineError(
+    kind = InputError if isinstance(problem, InputError) else EngineError
+    raise kind(
         f"{str(problem).rstrip('.')}. {given:,} commands were given. Run the command again when that is done:"
         " what was done is not done twice."
     ) from problem
