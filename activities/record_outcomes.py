@@ -87,10 +87,10 @@ async def _decide(
     taken = await _taken(connection, state.customer_id, offers)
     known = {(one.cause, one.journey) for one in taken}
     for offer in offers:
-        for decided in (one for one in taken if one.cause == offer.cause):
+        for decided in (one for one in taken if one.cause == offer.cause and offer.journey in (None, one.journey)):
             await _enter(connection, state, decided)
             yield decided
-        too_old = world.age(state.clock, offer.at) > world.backfill_horizon
+        too_old = world.age(state.clock, offer.happened_at or offer.at) > world.backfill_horizon
         for one in candidates(world.catalogue, offer):
             if (offer.cause, one.journey.name) not in known:
                 known.add((offer.cause, one.journey.name))

@@ -117,4 +117,6 @@ def _award_row(customer_id: CustomerId, one: PointsAwarded) -> tuple[object, ...
 def _command_row(customer_id: CustomerId, one: CommandObeyed) -> tuple[object, ...]:
     before = {"journey": one.journey, "stood": one.before}
     after = {"done": one.done, "told": one.told, "stands": one.after}
-    return one.at, one.actor, one.verb, customer_id, one.reason, before, after, one.command_id
+    # One id may stand for commands about several journeys.
+    command_id = f"{one.verb} {one.journey} {one.command_id}"
+    return one.at, one.actor, one.verb, customer_id, one.reason, before, after, command_id

@@ -19,7 +19,7 @@ from bench.ground import ground
 from bench.report import Report, show
 from cli.edge import run
 
-NAMES = ("size", "sends", "latency", "memory", "events", "journeys", "rehearse", "year")
+NAMES = ("size", "runs", "sends", "latency", "memory", "events", "journeys", "rehearse", "year")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -105,17 +105,20 @@ def world(pool: Pool, *channels: ChannelAdapter) -> World:
     return World(pool, Catalogue.of(shipped()), every, simulation_allowed=True)
 
 
-async def allow(pool: Pool, customers: Iterable[str]) -> None:
-    """Put customers into the books who consent to marketing on every channel."""
+async def allow(
+    pool: Pool, customers: Iterable[str], classes: Iterable[MessageClass] = (MessageClass.MARKETING,)
+) -> None:
+    """Put customers into the books who consent to texts of some classes on every channel."""
     names = list(customers)
     await pool.execute("INSERT INTO customer (customer_id) SELECT unnest($1::text[])", names)
     await pool.execute(
         """
         INSERT INTO consent (customer_id, message_class, channel, given, source, text_version, at)
-        SELECT customer_id, 'marketing', channel, true, 'bench', 'v1', '2020-01-01Z'
-        FROM unnest($1::text[]) AS customer_id, unnest($2::text[]) AS channel
+        SELECT customer_id, class, channel, true, 'bench', 'v1', '2020-01-01Z'
+        FROM unnest($1::text[]) AS customer_id, unnest($2::text[]) AS class, unnest($3::text[]) AS channel
         """,
         names,
+        [str(one) for one in classes],
         [str(channel) for channel in Channel],
     )
 

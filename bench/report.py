@@ -21,12 +21,21 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Grid:
+    """Counts in several columns; the first says of what."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The figures of one bench, and what has to be known to read them."""
 
     title: str
     lines: Sequence[Line]
     notes: Sequence[str] = ()
+    grids: Sequence[Grid] = ()
 
 
 def at_least(what: str, value: float, spread: str, budget: float, figure: str = "") -> Line:
@@ -40,18 +49,37 @@ def at_most(what: str, value: float, spread: str, budget: float, unit: str = "")
 
 
 def show(console: Console, report: Report) -> None:
-    """Print a report as a table, its notes below."""
-    table = Table(title=report.title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
+    """Print a report as tables, its notes below."""
+    console.print(report.title, style="bold", highlight=False)
+    if report.lines:
+        console.print(_figures(report.lines))
+    for grid in report.grids:
+        console.print(_counts(grid))
+        console.print()
+    for note in report.notes:
+        console.print(f"  {note}", style="dim", highlight=False)
+    console.print()
+
+
+def _figures(lines: Sequence[Line]) -> Table:
+    table = Table(show_edge=False, pad_edge=False)
     table.add_column("what", overflow="fold")
     table.add_column("figure", justify="right", no_wrap=True)
     table.add_column("quartiles (min–max)", justify="right", no_wrap=True)
     table.add_column("budget", justify="right", no_wrap=True)
-    for line in report.lines:
+    for line in lines:
         table.add_row(line.what, line.figure, line.spread, _budget(line))
-    console.print(table)
-    for note in report.notes:
-        console.print(f"  {note}", style="dim", highlight=False)
-    console.print()
+    return table
+
+
+def _counts(grid: Grid) -> Table:
+    table = Table(show_edge=False, pad_edge=False)
+    for column in grid.columns:
+        words = any(row[len(table.columns)][:1].isalpha() for row in grid.rows)
+        table.add_column(column, justify="left" if words else "right", overflow="fold")
+    for row in grid.rows:
+        table.add_row(*row)
+    return table
 
 
 def _budget(line: Line) -> str:

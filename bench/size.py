@@ -12,6 +12,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.contracts import workflow_id
+from activities.local_time import resolve_local_time
 from activities.start import LifeInput
 from bench.ground import Ground, allow, event, sped_up, until, world
 from bench.report import Report, at_most
@@ -22,9 +23,10 @@ from journeys.lifecycle import LIFECYCLE_POLICY
 from journeys.names import CustomerId, EventId
 from journeys.published import with_templates
 from journeys.templates import templates
-from journeys.words import Journey, Step
+from journeys.words import Journey, Step, WaitUntil
 from rules import life
-from rules.definitions import Catalogue
+from rules.conditions import CustomerFacts
+from rules.definitions import Catalogue, definition
 from rules.effects import Effects, RecordedEvent, SendMessage
 from rules.entry import candidates, decide
 from rules.gates import TouchSettled
@@ -129,9 +131,17 @@ class _Year:
             self._perform(life.take_answer(self._state, _sent(ask)))
         for check in effects.checks:
             self._perform(life.take_check(self._state, check, None, check.due))
+        for asked in effects.conditions:
+            self._perform(life.take_conditions(self._state, asked, None))
+        for time in effects.times:
+            step = definition(time.definition).plan.steps[time.step].step
+            assert isinstance(step, WaitUntil)
+            at = resolve_local_time(step, time.at, "Asia/Shanghai")
+            self._perform(life.take_time(self._state, time, at))
         for offer in effects.offers:
             for one in candidates(self._catalogue, offer):
-                self._perform(life.take_entry(self._state, decide(one, offer, self._state)))
+                facts = CustomerFacts(offer.at, self._state.lifecycle.stage)
+                self._perform(life.take_entry(self._state, decide(one, offer, self._state, facts)))
 
 
 def _sent(ask: SendMessage) -> TouchSettled:

@@ -9,15 +9,17 @@ from typing import Any
 import click
 
 from cli.actor import actor_option, reason_option
+from cli.database import open_database
 from cli.edge import run_async, some_rejected
 from cli.servers import connect_temporal
 from cli.show import print_json
 from errors import InputError
 from journeys import JOURNEYS
+from journeys.names import CustomerId
 from journeys.published import published
 from rules.commands import Verb
 from rules.state import Obeyed
-from settings import load_settings
+from settings import Settings, load_settings
 
 AnyCommand = Callable[..., Any]
 
@@ -91,5 +93,14 @@ def known_journey(name: str) -> str:
 async def _give(verb: Verb, customer_id: str, journey: str, **what: Any) -> Obeyed:
     from cli.ordering import give, order
 
-    command = order(verb, customer_id, journey, **what)
-    return await give(await connect_temporal(load_settings()), command)
+    command, settings = order(verb, customer_id, journey, **what), load_settings()
+    if verb is Verb.ENTER:
+        await _ensure_known(settings, command.customer_id)
+    return await give(await connect_temporal(settings), command)
+
+
+async def _ensure_known(settings: Settings, customer_id: CustomerId) -> None:
+    """A mistyped id must not begin a life."""
+    async with open_database(settings) as connection:
+        if not await connection.fetchval("SELECT true FROM customer WHERE customer_id = $1", customer_id):
+            raise InputError(f"there is no customer {customer_id!r}: load them first, with `starter.py customers`")

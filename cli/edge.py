@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Coroutine, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -14,6 +16,9 @@ from errors import SojournError
 DONE, SOME_REJECTED, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 
 Result = TypeVar("Result")
+
+_JOURNEYS = Path(__file__).resolve().parents[1] / "journeys"
+_LANGUAGE = ("__init__.py", "conditions.py", "events.py", "language.py", "soundness.py", "word.py", "words.py")
 
 
 def run(command: click.Command) -> NoReturn:
@@ -36,11 +41,28 @@ def exit_code(command: click.Command, arguments: Sequence[str] | None = None) ->
     except click.ClickException as error:
         print(f"error: {_one_line(error.format_message())}", file=sys.stderr)
         return COULD_NOT_RUN
+    except (SyntaxError, NameError, TypeError, AttributeError, ImportError, ValueError) as error:
+        if (place := _in_a_journey(error)) is None:
+            raise
+        print(f"error: {place}: {_one_line(error)}: mend the journey's file", file=sys.stderr)
+        return COULD_NOT_RUN
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
         return DONE
     return result if isinstance(result, int) else DONE
+
+
+def _in_a_journey(error: BaseException) -> str | None:
+    """Where in a product owner's file a mistake was made, if it was in one."""
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).parent == _JOURNEYS:
+        return f"journeys/{Path(error.filename).name} line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in reversed(frames):
+        file = Path(frame.filename)
+        if file.parent == _JOURNEYS and file.name not in _LANGUAGE:
+            return f"journeys/{file.name} line {frame.lineno}"
+    return None
 
 
 def leave(code: int) -> NoReturn:

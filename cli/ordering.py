@@ -75,16 +75,21 @@ async def give(client: Client, command: Order, task_queue: str | None = None) ->
         ) from error
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise InputError(f"customer {command.customer_id!r} has no life under way, so no journey either") from error
+            raise InputError(
+                f"customer {command.customer_id!r} has no life under way: it goes on with their next event"
+            ) from error
         raise refusal(error) from error
 
 
 async def _give(client: Client, command: Order, task_queue: str) -> Obeyed:
-    command_id = str(command.argument["command_id"])
+    update_id = f"{command.verb}:{command.argument['journey']}:{command.argument['command_id']}"
     if command.verb is not Verb.ENTER:
         handle = client.get_workflow_handle(workflow_id(command.customer_id))
         obeyed: Obeyed = await handle.execute_update(
-            command.verb, command.argument, id=f"{command.verb}:{command_id}", result_type=Obeyed
+            command.verb,
+            command.argument,
+            id=update_id,
+            result_type=Obeyed,
         )
         return obeyed
     # Who has been gone for long has no workflow: the command starts one, which goes on where the last one ended.
@@ -99,7 +104,7 @@ async def _give(client: Client, command: Order, task_queue: str) -> Obeyed:
         command.verb,
         command.argument,
         start_workflow_operation=start,
-        id=f"{command.verb}:{command_id}",
+        id=update_id,
         result_type=Obeyed,
     )
     return entered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
@@ -100,6 +101,8 @@ async def _stands(settings: Settings, journey: JourneyName) -> list[Stand]:
 
 
 async def _move(settings: Settings, stands: Sequence[Stand], there: Definition, reason: str, actor: str) -> Tally:
+    invocation = uuid.uuid4().hex  # who was refused the last time may have come further since
+
     async def orders() -> AsyncIterator[Order]:
         for one in stands:
             yield order(
@@ -108,7 +111,7 @@ async def _move(settings: Settings, stands: Sequence[Stand], there: Definition, 
                 there.journey.name,
                 actor=actor,
                 reason=reason,
-                command_id=f"move:{there.hash[:12]}:{one.entry}",
+                command_id=f"move:{invocation}:{one.entry}",
                 key=one.key,
                 to=there.hash,
             )

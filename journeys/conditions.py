@@ -30,10 +30,13 @@ class Asked(Word):
     """What can be asked, and put together with `&`, `|` and `~`."""
 
     def __and__(self, other: Condition) -> AllOf:
-        return AllOf(kind="all", conditions=(_condition(self), other))
+        return AllOf(kind="all", conditions=(_condition(self), _condition(other)))
 
     def __or__(self, other: Condition) -> AnyOf:
-        return AnyOf(kind="any", conditions=(_condition(self), other))
+        return AnyOf(kind="any", conditions=(_condition(self), _condition(other)))
+
+    __rand__ = __and__
+    __ror__ = __or__
 
     def __invert__(self) -> Not:
         return Not(kind="not", condition=_condition(self))
@@ -253,8 +256,9 @@ def check_of_customer(condition: Condition | None, place: str, *, in_run: bool) 
             raise JourneyError(f"{place}: happened({leaf.event}, since='run') has no run yet: use within=")
 
 
-def _condition(asked: Asked) -> Condition:
-    assert isinstance(asked, HasTag | FactIs | DataIs | Happened | AllOf | AnyOf | Not)
+def _condition(asked: object) -> Condition:
+    if not isinstance(asked, HasTag | FactIs | DataIs | Happened | AllOf | AnyOf | Not):
+        raise JourneyError(f"& and | join conditions, and {asked!r} is none: put each comparison in (…)")
     return asked
 
 

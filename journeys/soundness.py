@@ -155,7 +155,7 @@ def _check_reachable(journey: Journey) -> None:
         """Whether no way leads out of the end of a sequence; refuses what comes after such a step."""
         for position, step in enumerate(steps):
             inner = [always_ends(sequence) for sequence in branches(step)]
-            if not (isinstance(step, End) or (_every_way_is_inside(step) and all(inner))):
+            if not (isinstance(step, End) or (_every_way_is_inside(step) and inner and all(inner))):
                 continue
             if position + 1 < len(steps):
                 raise JourneyError(
@@ -170,7 +170,15 @@ def _check_reachable(journey: Journey) -> None:
 
 def _every_way_is_inside(step: AnyStep) -> bool:
     """Whether every customer goes through one of the step's sequences."""
-    return isinstance(step, WaitFor | When | Split)
+    match step:
+        case WaitFor() | When() | Split():
+            return True
+        case Repeat():
+            return step.until is None
+        case WaitUntil():
+            return step.on_past != "skip"
+        case _:
+            return False
 
 
 def _ending(step: AnyStep) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from journeys.names import ContentHash, JourneyName, StepId
-from journeys.words import Repeat, Wait, WaitFor, WaitUntil
+from journeys.words import Repeat, Send, Wait, WaitFor, WaitUntil
 from rules import walk
 from rules.definitions import Definition, definition
 from rules.effects import CommandObeyed, Effects, EntryOffered, RunChanged
@@ -44,8 +44,9 @@ class Command:
 
 
 def known(state: CustomerState, command: Command) -> Obeyed | None:
-    """The answer to a command that was obeyed before."""
-    return next((one for one in state.obeyed if one.command_id == command.command_id), None)
+    """The answer to a command that was obeyed before: the same id for the same verb and journey."""
+    told = (command.command_id, command.verb, command.journey)
+    return next((one for one in state.obeyed if (one.command_id, one.verb, one.journey) == told), None)
 
 
 def obey(state: CustomerState, command: Command, now: datetime) -> Effects:
@@ -58,10 +59,9 @@ def obey(state: CustomerState, command: Command, now: datetime) -> Effects:
     run, problem = _the_run(state, command)
     before = _told(run)
     done, told = (False, problem) if run is None else _VERBS[command.verb](state, run, command, now, effects)
+    obeyed = _obeyed(command, done, told)
     still_open = run is not None and run in state.runs
-    _answer(
-        state, command, now, Obeyed(command.command_id, done, told), before, _told(run) if still_open else [], effects
-    )
+    _answer(state, command, now, obeyed, before, _told(run) if still_open else [], effects)
     return effects
 
 
@@ -69,15 +69,17 @@ def entered(state: CustomerState, command: Command, decided: EntryDecided | None
     """The decision on the entry that a command asked for; none if there is no such journey."""
     effects = Effects()
     if decided is None:
-        obeyed = Obeyed(command.command_id, False, f"there is no journey {command.journey!r} here")
+        obeyed = _obeyed(command, False, f"there is no journey {command.journey!r} here")
     elif decided.refused:
-        obeyed = Obeyed(command.command_id, False, f"not entered: {decided.refused}")
+        obeyed = _obeyed(command, False, f"not entered: {decided.refused}")
     else:
-        obeyed = Obeyed(
-            command.command_id, True, f"entered {decided.journey} {decided.version} (entry {decided.entry})"
-        )
+        obeyed = _obeyed(command, True, f"entered {decided.journey} {decided.version} (entry {decided.entry})")
     _answer(state, command, now, obeyed, [], [], effects)
     return effects
+
+
+def _obeyed(command: Command, done: bool, told: str) -> Obeyed:
+    return Obeyed(command.command_id, done, told, command.verb, command.journey)
 
 
 def cause_of(command: Command) -> str:
@@ -115,12 +117,13 @@ def _resume(state: CustomerState, run: Run, command: Command, now: datetime, eff
         return False, f"{run.journey} is not paused"
     stood_still, run.paused_at = max(now - run.paused_at, timedelta(0)), None
     effects.changes.append(_changed(run, now))
-    if run.phase is Phase.READY or _waits_for_a_time(run):
-        run.phase, run.deadline, run.at = Phase.READY, None, max(run.at, now)
+    if run.phase in (Phase.READY, Phase.HELD) or _waits_for_a_time(run):
+        run.phase, run.deadline, run.held_until, run.at = Phase.READY, None, None, max(run.at, now)
     elif run.phase is Phase.WAITING:
         assert run.deadline is not None
         run.deadline += stood_still
         run.acts_at = None if run.acts_at is None else run.acts_at + stood_still
+    run.turns = {step: (turn, began_at + stood_still) for step, (turn, began_at) in run.turns.items()}
     walk.proceed(state, run, effects)
     return True, f"{run.journey} goes on at {run.step}"
 
@@ -132,7 +135,8 @@ def _skip(state: CustomerState, run: Run, command: Command, now: datetime, effec
     if run.deadline is None or run.phase not in (Phase.WAITING, Phase.HELD):
         return False, f"{run.journey} does not wait for anything"
     skipped = run.step
-    run.deadline, run.acts_at = None, None
+    # Should the books be asked once more, its time is over all the same.
+    run.deadline, run.acts_at = now, None
     walk.fall_due(state, run, now, effects)
     return True, f"{run.journey}: the wait at {skipped} is over"
 
@@ -147,12 +151,12 @@ def _move(state: CustomerState, run: Run, command: Command, now: datetime, effec
     assert command.to is not None
     if run.definition == command.to:
         return False, f"{run.journey} is in version {run.version} already"
-    there = definition(command.to)
-    if problem := cannot_move(run.step, definition(run.definition), there):
+    here, there = definition(run.definition), definition(command.to)
+    if problem := cannot_move(run.step, here, there):
         return False, problem
     run.definition, run.version = there.hash, there.journey.version
     run.ends_at = max(run.entered_at + there.plan.ends_after, now)
-    _date_anew(run, there)
+    _fit_in(run, here, there)
     effects.changes.append(_changed(run, now))
     walk.proceed(state, run, effects)
     return True, f"{run.journey} goes on in version {run.version} at {run.step}"
@@ -170,24 +174,34 @@ def cannot_move(step: StepId | None, here: Definition, there: Definition) -> str
         return f"version {version} has no step {step}, where the customer is"
     if then.step.kind != now.step.kind:
         return f"step {step} is {then.step.kind} in version {version}, not {now.step.kind}"
-    if [loop.id for loop in then.loops] != [loop.id for loop in now.loops]:
+    if [(loop.id, loop.up_to) for loop in then.loops] != [(loop.id, loop.up_to) for loop in now.loops]:
         return f"step {step} stands in another repeat in version {version}"
     return ""
 
 
-def _date_anew(run: Run, there: Definition) -> None:
-    if run.phase is not Phase.WAITING or run.step is None:
+def _fit_in(run: Run, here: Definition, there: Definition) -> None:
+    """Make what the run is doing at its step fit the other version: the channel in turn, the length of a wait."""
+    if run.step is None:
         return
-    match there.plan.steps[run.step].step:
-        case Wait() as step:
-            run.deadline = run.at + step.duration
-        case WaitFor() as step:
-            run.deadline = run.at + step.within
-            run.acts_at = run.deadline + step.arrives_within if step.arrives_within else None
-        case Repeat() | WaitUntil():
+    match here.plan.steps[run.step].step, there.plan.steps[run.step].step:
+        case _, Send() as step:
+            run.channel = min(run.channel, len(step.channels) - 1)
+        case Wait() as before, Wait() as step:
+            _lengthen(run, step.duration - before.duration)
+        case WaitFor() as before, WaitFor() as step:
+            _lengthen(run, step.within - before.within)
+        case _, Repeat() | WaitUntil() if run.phase is Phase.WAITING:
             run.phase, run.deadline = Phase.READY, None
-        case step:
-            raise AssertionError(f"step {step.id!r} does not wait")
+        case _:
+            pass
+
+
+def _lengthen(run: Run, by: timedelta) -> None:
+    """What a pause has added stays."""
+    if run.phase is Phase.WAITING:
+        assert run.deadline is not None
+        run.deadline += by
+        run.acts_at = None if run.acts_at is None else run.acts_at + by
 
 
 _VERBS: Mapping[Verb, Callable[[CustomerState, Run, Command, datetime, Effects], _Done]] = {

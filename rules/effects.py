@@ -56,6 +56,8 @@ class EntryOffered:
     journey: JourneyName | None = None
     key: str = ""
     caused_by: int | None = None
+    happened_at: datetime | None = None
+    """When that event happened, if it came so late that the change is dated when it came (rule 4 looks at it)."""
 
 
 @value

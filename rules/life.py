@@ -27,7 +27,7 @@ from rules.effects import (
 )
 from rules.entry import EntryDecided, note_refusal, open_run
 from rules.gates import Answer, HeldUntil, NextChannel, TouchSettled, TryLater
-from rules.state import TOUCHES_SHOWN, CustomerState, Phase, Run, TouchNote
+from rules.state import TOUCHES_SHOWN, CustomerState, Entries, Phase, Run, TouchNote
 from rules.values import value
 
 
@@ -93,7 +93,7 @@ def take_event(state: CustomerState, event: RecordedEvent, now: datetime) -> Eff
     if state.policy.arrives_within and event.name in state.policy.investing_events:
         _let_stage_fall_due(state, event.at, effects)
     for change in lifecycle.fold(state.lifecycle, event, state.policy, now):
-        _stage_changed(change, effects, event.sequence)
+        _stage_changed(change, effects, event)
     for run in list(state.runs):
         walk.hear(state, run, event, now, effects)
     if state.lifecycle.stage is Stage.CLOSED:
@@ -138,6 +138,8 @@ def take_entry(state: CustomerState, decided: EntryDecided) -> Effects:
     if decided.refused:
         note_refusal(state, decided)
         return effects
+    if decided.entry <= state.entries.get(decided.journey, Entries()).count:
+        return effects  # decided before, and lived already
     state.deferred = [one for one in state.deferred if (one.journey, one.key) != (decided.journey, decided.key)]
     if decided.displaces is not None and (displaced := state.run(*decided.displaces)) is not None:
         walk.finish(state, displaced, decided.at, walk.DISPLACED, effects, frees_slot=False)
@@ -222,10 +224,16 @@ def resume(state: CustomerState) -> Effects:
     return effects
 
 
-def _stage_changed(change: StageChanged, effects: Effects, caused_by: int | None = None) -> None:
+def _stage_changed(change: StageChanged, effects: Effects, event: RecordedEvent | None = None) -> None:
     effects.stage_changes.append(change)
-    cause = _cause(change.to_stage, change.at)
-    offer = EntryOffered(cause, change.at, from_stage=change.from_stage, to_stage=change.to_stage, caused_by=caused_by)
+    offer = EntryOffered(
+        _cause(change.to_stage, change.at),
+        change.at,
+        from_stage=change.from_stage,
+        to_stage=change.to_stage,
+        caused_by=event.sequence if event else None,
+        happened_at=event.at if event else None,
+    )
     effects.offers.append(offer)
 
 

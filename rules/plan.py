@@ -145,4 +145,6 @@ def _lay_out_step(step: AnyStep, here: _Place, steps: dict[StepId, PlannedStep])
 
 
 def _without(waits: tuple[WaitFor, ...], events: Container[EventType]) -> tuple[WaitFor, ...]:
-    return tuple(wait for wait in waits if not any(event in events for event in wait.events))
+    """The waits for what is left of their events without some."""
+    left = ((wait, tuple(event for event in wait.events if event not in events)) for wait in waits)
+    return tuple(wait.model_copy(update={"event": kept[0], "or_events": kept[1:]}) for wait, kept in left if kept)

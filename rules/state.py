@@ -149,6 +149,8 @@ class Obeyed:
     command_id: str
     done: bool
     told: str
+    verb: str = ""
+    journey: str = ""
 
 
 @dataclass(slots=True)

@@ -261,7 +261,7 @@ def _check(run: Run, step: WaitFor, due: datetime) -> CheckConversion:
         run.entry,
         step.id,
         str(step.event),
-        _looked_for_since(run, step),
+        _looks_back_to(run, step),
         due,
         tuple(map(str, step.or_events)),
         run.definition,
@@ -303,7 +303,7 @@ def overdue(state: CustomerState, run: Run, due: datetime, effects: Effects) -> 
     assert run.step is not None
     planned = definition(run.definition).plan.steps[run.step]
     if isinstance(planned.step, WaitFor) and planned.step.since == "step":
-        run.missed[planned.step.id] = run.at
+        run.missed[planned.step.id] = run.at + timedelta.resolution
     go_on(run, planned.otherwise, due, "otherwise")
     proceed(state, run, effects)
 
@@ -365,7 +365,7 @@ def occurrence(run: Run, planned: PlannedStep) -> int:
 def _overtaken_by(run: Run, waits: tuple[WaitFor, ...]) -> tuple[tuple[str, datetime | None], ...]:
     """The events whose absence led to a step, each with the time from which its wait would have counted it."""
     return tuple(
-        (str(event), run.missed.get(wait.id, run.at) if wait.since == "step" else _looked_for_since(run, wait))
+        (str(event), run.missed.get(wait.id, run.at) if wait.since == "step" else _looks_back_to(run, wait))
         for wait in waits
         for event in wait.events
     )
@@ -401,9 +401,14 @@ def _looked_for_since(run: Run, step: WaitFor) -> datetime | None:
             assert_never(step.since)
 
 
+def _looks_back_to(run: Run, step: WaitFor) -> datetime | None:
+    """From when on an event counts that came before: the one that led to the wait is not what is waited for."""
+    return run.at + timedelta.resolution if step.since == "step" else _looked_for_since(run, step)
+
+
 def _came(state: CustomerState, run: Run, step: WaitFor) -> datetime | None:
     """When the event that a wait is for first came, if it has already."""
-    since = _looked_for_since(run, step)
+    since = _looks_back_to(run, step)
     if step.where is not None:
         return min((at for at in run.fitting.get(step.id, ()) if since is None or at >= since), default=None)
     times = [at for name, at in run.seen if name in step.events and (since is None or at >= since)]

@@ -52,7 +52,7 @@ class Came:
         """Whether a wait is over at once by this."""
         fits = step.where is None or step.where == self.where
         remembered = step.since == "ever" or (step.since == "run" and self.in_run)
-        return fits and remembered and set(self.events) <= set(step.events)
+        return fits and remembered and all(event in step.events for event in self.events)
 
     def not_of(self, step: WaitFor) -> Came:
         """What is left of it when a wait is not over at once: it was none of the events waited for."""
@@ -175,7 +175,9 @@ class Walker:
     def _came(self, here: Here, planned: PlannedStep, step: WaitFor, at: timedelta, timing: str) -> Here:
         """The event came: `then`, unless it ends the run. One of before entry ends nothing."""
         told = f"{' or '.join(step.events)} came"
-        before_entry = step.since == "ever" and timing == EARLIEST and not set(step.events) <= set(here.missing)
+        before_entry = (
+            step.since == "ever" and timing == EARLIEST and not all(event in here.missing for event in step.events)
+        )
         ends = [self._ends_run(event, at) for event in step.events]
         if all(ends) and not before_entry:
             return self._end(replace(here, at=at), told, ends[0], timing)

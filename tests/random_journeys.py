@@ -48,7 +48,7 @@ from journeys.language import (
     when,
 )
 from journeys.names import Stage, Weekday
-from journeys.words import AnyStep, End, Journey, Split, Trigger, WaitFor, When
+from journeys.words import AnyStep, End, Journey, Repeat, Split, Trigger, WaitFor, When
 
 TEMPLATES = ("welcome", "first-product", "open-account-reminder", "we-are-here")
 EVENTS = (account_opened, questionnaire_completed, deposit_made, trade_executed, checked_in)
@@ -142,6 +142,8 @@ def _always_ends(step: AnyStep) -> bool:
             return all(_ends(branch.steps) for branch in step.branches) and _ends(step.otherwise)
         case Split():
             return all(_ends(one.steps) for one in step.arms)
+        case Repeat():
+            return step.until is None and _ends(step.steps)
         case _:
             return False
 

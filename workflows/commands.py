@@ -9,8 +9,9 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from activities.orders import command_from
-from errors import InputError
+from errors import DefinitionMissing, InputError
 from rules.commands import Command
+from rules.definitions import definition
 from rules.state import Obeyed
 
 
@@ -24,21 +25,36 @@ def command_from_update(name: str, arguments: Sequence[RawValue]) -> Command:
         raise ApplicationError(str(error), type="InvalidCommand", non_retryable=True) from error
 
 
+def check_shipped(command: Command) -> None:
+    """Refuse to move to a version that this worker does not have. Raises `ApplicationError`."""
+    try:
+        if command.to is not None:
+            definition(command.to)
+    except DefinitionMissing as error:
+        raise ApplicationError(str(error), type="InvalidCommand", non_retryable=True) from error
+
+
+_Name = tuple[str, str, str]
+"""A command's id, verb and journey."""
+
+
 class Commands:
     """The line of commands. The loop takes the first, obeys it, and answers; handlers only wait."""
 
     def __init__(self) -> None:
         self.waiting: list[Command] = []
-        self._answers: dict[str, Obeyed] = {}
+        self._answers: dict[_Name, Obeyed] = {}
 
     async def wait_for_turn(self, command: Command) -> Obeyed:
         """Line up; answers what was made of the command."""
-        if command.command_id not in self._answers:
+        name = (command.command_id, str(command.verb), str(command.journey))
+        if name not in self._answers:
             self.waiting.append(command)
-        await workflow.wait_condition(lambda: command.command_id in self._answers)
-        return self._answers[command.command_id]
+        await workflow.wait_condition(lambda: name in self._answers)
+        return self._answers[name]
 
-    def answer(self, obeyed: Obeyed) -> None:
-        """The first in line was obeyed, or was known before; whoever gave it again gets the same answer."""
-        self._answers[obeyed.command_id] = obeyed
-        self.waiting = [one for one in self.waiting if one.command_id != obeyed.command_id]
+    def answer(self, command: Command, obeyed: Obeyed) -> None:
+        """It was obeyed, or was known before; whoever gave it again gets the same answer."""
+        name = (command.command_id, str(command.verb), str(command.journey))
+        self._answers[name] = obeyed
+        self.waiting = [one for one in self.waiting if (one.command_id, str(one.verb), str(one.journey)) != name]

@@ -38,7 +38,7 @@ from rules.life import Deadline, What
 from rules.state import CustomerState, Obeyed, ensure_rules
 from workflows import steps
 from workflows.attributes import Attributes
-from workflows.commands import Commands, command_from_update
+from workflows.commands import Commands, check_shipped, command_from_update
 from workflows.inbox import delivery_from, life_input_from
 from workflows.outcomes import Outcomes
 from workflows.sends import Sends
@@ -113,8 +113,12 @@ class CustomerLifecycle:
 
     @obey.validator
     def check_shape(self, name: str, arguments: Sequence[RawValue]) -> None:
-        """Refuse what is no command. Whether it can be obeyed is for the loop to say."""
-        command_from_update(name, arguments)
+        """Refuse what is no command. Whether it can be obeyed is for the loop to say.
+
+        Also a version that this worker does not ship, which a replay is not asked about: it would keep the life waiting
+        for a worker that has it.
+        """
+        check_shipped(command_from_update(name, arguments))
 
     @workflow.query(description="The customer's state, as plain data")
     def view(self) -> CustomerView:
@@ -292,7 +296,7 @@ class CustomerLifecycle:
             effects = await self._obeyed(command, now)
         answer = commands.known(state, command)
         assert answer is not None
-        self._commands.answer(answer)
+        self._commands.answer(command, answer)
         await self._do(effects)
         await self._outcomes.record(state)
 
@@ -378,11 +382,11 @@ class CustomerLifecycle:
         """Sleep until something comes: a signal, the timer, an answer, or the end of patience."""
 
         def awake() -> bool:
-            return bool(self._deliveries or self._commands.waiting) or self._noticed or self._sends.any_answered
+            return bool(self._deliveries) or self._noticed or self._sends.any_answered
 
         match caught:
             case _Caught.UP | _Caught.OVER:
-                await workflow.wait_condition(lambda: awake() or self._timer.fired)
+                await workflow.wait_condition(lambda: awake() or bool(self._commands.waiting) or self._timer.fired)
                 self._timer.acknowledge()
             case _Caught.HELD_BACK:
                 await self._wait_with_patience(awake)

@@ -35,6 +35,7 @@ def starting_on_app_opened(name: str) -> Published:
             state="live",
             starts_on=app_opened,
             ends_after=days(9),
+            purpose="service",
             steps=[award_points(5, reason="opened"), wait(days(3))],
         ),
         {},

@@ -166,7 +166,7 @@ async def test_on_a_simulated_clock_only_what_has_taken_effect_counts(
     touch.push.answers.clear()
     touch.world = replace(touch.world, simulation_allowed=True)
     touch.request = replace(touch.request, clock=Clock(NOW, NOW, speed=2.0), folded=0, folded_ahead=ahead)
-    await touch.pool.execute(TRADED, NOW)
+    await touch.pool.execute(TRADED, NOW + timedelta(milliseconds=1))
     answer = await touch.ask()
     assert isinstance(answer, TouchSettled)
     assert answer.outcome == outcome

@@ -197,7 +197,10 @@ async def test_a_rejected_event_is_corrected_and_sent_again(world: Live, run: Ru
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("deposit_mad",), "there is no event 'deposit_mad': did you mean deposit_made?"),
+        (
+            ("deposit_mad",),
+            "there is no event 'deposit_mad': did you mean deposit_made or deposit_returned or product_matured?",
+        ),
         (("x",), "there is no event 'x': the events are app_registered, "),
         (("deposit_made",), "data does not fit deposit_made: amount: Field required"),
         (("deposit_made", "--data", '{"amount": "much"}'), "data does not fit deposit_made: amount: "),

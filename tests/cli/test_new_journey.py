@@ -89,13 +89,15 @@ def test_it_says_what_it_wrote(new_journey: NewJourney, tree: Path) -> None:
 
 
 def test_a_second_one_finds_its_place(new_journey: NewJourney, tree: Path) -> None:
-    """In the order of the names."""
+    """Imports in the order of the names, the journeys behind those that are there."""
     for name in ("spring-outing", "autumn-fair"):
         assert new_journey(name).code == 0
     text = (tree / "journeys" / "__init__.py").read_text(encoding="utf-8")
     imports = [line.split()[1] for line in text.splitlines() if line.startswith("from journeys.")]
     assert imports == sorted(imports)
-    assert "autumn_fair, onboarding_guidance, spring_outing, win_back" in text
+    listed = text.split("JOURNEYS: ")[1].split(")")[0]
+    assert "spring_outing" in listed
+    assert "autumn_fair" in listed
 
 
 @pytest.mark.parametrize("name", ["Spring", "spring_outing", "spring outing", "-a", "a-", "a--b", "1st", "", "a" * 49])

@@ -43,7 +43,7 @@ from journeys.names import Channel, MessageClass, Stage, Weekday
 from journeys.onboarding_guidance import onboarding_guidance
 from journeys.published import Published, with_templates
 from journeys.templates import templates
-from journeys.words import AnyStep, Journey
+from journeys.words import AnyStep, Journey, all_steps
 from rules.path import Path
 from rules.paths import MOST, paths_at_any_time, paths_of
 from rules.ways import LAST_INSTANT
@@ -357,6 +357,8 @@ def test_all_paths_of_a_shipped_journey_are_found_within_a_second(each: Journey)
     assert paths
 
 
-def test_onboarding_has_nine_ways_through() -> None:
-    """The account in time, after the reminder or never; with and without the questionnaire and the deposit."""
-    assert len({path.way for path in paths_of(published(onboarding_guidance))}) == 9
+def test_every_step_of_onboarding_is_on_some_path() -> None:
+    """The account in time, after the reminder or never; with and without questionnaire, deposit and check-ins."""
+    paths = paths_of(published(onboarding_guidance), local_time=resolve_local_time)
+    walked = {moment.step for path in paths for moment in path.moments}
+    assert {step.id for step in all_steps(onboarding_guidance.steps)} <= walked

@@ -15,7 +15,20 @@ from journeys.events import (
     deposit_made,
     trade_executed,
 )
-from journeys.language import after, award_points, days, end, goal, journey, send, tag, wait, wait_for, wait_until
+from journeys.language import (
+    after,
+    award_points,
+    days,
+    end,
+    goal,
+    journey,
+    repeat,
+    send,
+    tag,
+    wait,
+    wait_for,
+    wait_until,
+)
 from journeys.lifecycle import LifecyclePolicy
 from journeys.names import CustomerId, Stage
 from journeys.published import with_templates
@@ -157,6 +170,16 @@ class TestPause:
         told = story(a_journey("one", wait_until("09:00"), send("welcome"))).told_to(Verb.PAUSE, on_day=0.5)
         (touch,) = told.told_to(Verb.RESUME, on_day=2.5).record.touches
         assert touch.planned_at.isoformat() == "2026-03-05T01:00:00+00:00"
+
+
+class TestPauseInARepeat:
+    """Rule 5, for turns and held touches."""
+
+    def test_turns_are_put_off_by_the_pause(self) -> None:
+        """Six days of pause within a week: the second turn comes on day 13."""
+        one = a_journey("one", repeat([send("welcome"), wait(days(1))], every=days(7), up_to=2))
+        told = story(one).told_to(Verb.PAUSE, on_day=0.5).told_to(Verb.RESUME, on_day=6.5)
+        assert told.touches() == ["day 0 welcome", "day 13 welcome"]
 
 
 class TestCommands:

@@ -251,3 +251,12 @@ def test_a_stage_starts_a_journey_whatever_it_was_before() -> None:
     """`stage_entered` without from_."""
     told = story(_journey(WELCOME, starts_on=stage_entered(Stage.GROWTH)))
     assert told.touches() == ["day 0 welcome"]
+
+
+def test_an_event_ends_one_wait_not_the_next_one_too() -> None:
+    """Two waits for check-ins since the step began need two check-ins."""
+    first = wait_for(checked_in, within=days(5), since="step", id="first", otherwise=[end("none")])
+    second = wait_for(checked_in, within=days(5), since="step", id="second", otherwise=[end("one")])
+    told = trial(first, second, end("two"))
+    assert told.when(checked_in, on_day=2).ends() == ["day 7 one"]
+    assert told.when(checked_in, on_day=2).when(checked_in, on_day=3).ends() == ["day 3 two"]

@@ -102,7 +102,7 @@ async def test_an_event_that_comes_in_while_the_books_are_asked_counts(stack: Em
         await world.event(amy, "account_opened", born + timedelta(days=2), start=start)
         await world.pool.execute("ALTER TABLE hidden RENAME TO customer_fact")
         await world.until(lambda: world.pool.fetchval("SELECT true FROM touch WHERE step <> 'welcome'"))
-        assert [step for step, _, _ in await world.touches(amy)] == ["welcome", "first-product"]
+        assert [step for step, _, _ in await world.touches(amy)] == ["welcome", "questionnaire-reminder"]
 
 
 BACKLOG = 3_000

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowUpdateFailedError
 
-from activities.channels import Unknown
+from activities.channels import Accepted, Unknown
 from cli.ordering import give, order
 from embedded import EmbeddedStack
 from errors import InputError
@@ -56,7 +57,9 @@ async def test_a_paused_run_stands_still_until_it_is_resumed(stack: EmbeddedStac
     """Both answers say what happened; the support card and the list show it; both stand in the audit."""
     async with live(stack, database_url, [SLOW]) as world:
         amy = await registered(world)
-        assert await told(world, amy, Verb.PAUSE) == Obeyed("pause_journey-1", True, "slow is paused at wait-9d")
+        assert await told(world, amy, Verb.PAUSE) == Obeyed(
+            "pause_journey-1", True, "slow is paused at wait-9d", "pause_journey", "slow"
+        )
         assert (await world.view(amy)).state.runs[0].paused_at is not None
         assert (await told(world, amy, Verb.PAUSE, id="again")).told == "slow is paused already"
         await world.until(lambda: world.pool.fetchval("SELECT paused_at FROM journey_run"))
@@ -160,7 +163,6 @@ async def test_a_touch_of_a_paused_run_is_held_by_the_gate(stack: EmbeddedStack,
             await world.pool.execute("UPDATE brake SET released_at = now()")
             assert (await told(world, amy, Verb.SKIP)).told == "slow is paused: resume it first"
             await told(world, amy, Verb.RESUME)
-            assert (await told(world, amy, Verb.SKIP, id="now")).done
             await world.until(lambda: world.pool.fetchval("SELECT outcome = 'sent' FROM touch"))
 
 
@@ -236,3 +238,37 @@ async def test_moving_loses_no_touch_and_repeats_none(stack: EmbeddedStack, data
 
 async def _at(world: Live, customer: str, step: str) -> bool:
     return [run.step for run in (await world.view(customer)).state.runs] == [step]
+
+
+async def test_a_version_that_no_worker_ships_is_refused_at_the_door(stack: EmbeddedStack, database_url: str) -> None:
+    """It would keep the life waiting for a worker that has it."""
+    async with live(stack, database_url, [SLOW]) as world:
+        amy = await registered(world)
+        with pytest.raises(InputError, match="no published journey has the hash"):
+            await told(world, amy, Verb.MOVE, to="0" * 64)
+        assert (await told(world, amy, Verb.PAUSE)).done
+
+
+async def test_a_command_waits_its_turn_while_a_touch_is_in_flight(stack: EmbeddedStack, database_url: str) -> None:
+    """A provider that takes its time holds back what came after; the command comes after that, and nothing spins."""
+    now = published("slow", send("welcome"), wait(days(9)))
+    async with live(stack, database_url, [now]) as world:
+        amy = world.customer("amy")
+        await world.consent(amy)
+        going = asyncio.Event()
+
+        async def slowly() -> Accepted:
+            await going.wait()
+            return Accepted()
+
+        world.channels[Channel.APP_PUSH].answers.append(slowly)
+        await world.event(amy, "app_registered", ago(minutes=2))
+        await world.until(lambda: world.pool.fetchval("SELECT outcome = 'claimed' FROM touch"))
+        await world.event(amy, "checked_in", ago(minutes=1))
+        command = asyncio.create_task(told(world, amy, Verb.PAUSE))
+        await asyncio.sleep(3)
+        assert not command.done()
+        going.set()
+        assert (await command).told == "slow is paused at wait-9d"
+        kinds = [event.event_type for event in await world.history(amy)]
+        assert EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED not in kinds

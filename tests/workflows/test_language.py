@@ -21,13 +21,14 @@ from journeys.language import (
     send,
     set_tag,
     split,
+    stage_entered,
     tag,
     wait,
     wait_for,
     wait_until,
     when,
 )
-from journeys.names import Channel, Language, TemplateName
+from journeys.names import Channel, Language, Stage, TemplateName
 from journeys.published import Published, with_templates
 from journeys.templates import Text, templates
 from journeys.words import AnyStep
@@ -223,3 +224,14 @@ async def _attention(world: Live, customer: str) -> bool:
 async def _has_passed(world: Live, customer: str, at: datetime) -> bool:
     clock = (await world.view(customer)).state.clock
     return clock.business(datetime.now(UTC)) > at
+
+
+async def test_a_history_that_is_loaded_starts_nothing(stack: EmbeddedStack, database_url: str) -> None:
+    """A trade of long ago comes in late: the stage changes now, and nobody is nudged for it (rule 4)."""
+    one = published("grow", wait(days(2)), send("welcome"), starts_on=stage_entered(Stage.GROWTH))
+    async with live(stack, database_url, [one]) as world:
+        amy = world.customer("amy")
+        await world.event(amy, "app_opened", datetime.now(UTC) - DAY)
+        await world.event(amy, "trade_executed", datetime.now(UTC) - 100 * DAY)
+        await world.settled(amy)
+        assert await world.rows("SELECT refused FROM entry_decision") == [("backfill",)]

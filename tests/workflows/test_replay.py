@@ -89,14 +89,14 @@ def test_a_journey_added_a_stage_number_changed_and_a_template_edited_break_noth
 def test_a_language_that_has_learned_something_reads_what_was_published_before(copy: Path) -> None:
     """A new attribute with a default changes no hash: whoever is in a journey stays in it."""
     edit(
-        copy / "journeys" / "language.py",
-        '    purpose: Literal["service"',
-        '    priority: int = 50\n    purpose: Literal["service"',
+        copy / "journeys" / "words.py",
+        "    key: str | None = None",
+        "    key: str | None = None\n    owner: str | None = None",
     )
     edit(
-        copy / "journeys" / "language.py",
+        copy / "journeys" / "words.py",
         "    expires: timedelta | None = None",
-        '    expires: timedelta | None = None\n    on_cap: str = "skip"',
+        '    expires: timedelta | None = None\n    sound: str = "none"',
     )
     edit(
         copy / "journeys" / "templates" / "__init__.py",
@@ -119,7 +119,7 @@ async def test_a_number_of_the_engine_edited_breaks_no_life_under_way(
     copy: Path, stack: EmbeddedStack, database_url: str
 ) -> None:
     """A life brings the numbers that it began with."""
-    for recorded in (copy / "tests" / "histories").iterdir():
+    for recorded in (copy / "tests" / "histories").glob("*.json"):
         recorded.unlink()
     busy = await busy_life(stack, database_url)
     (copy / "tests" / "histories" / "busy.json").write_text(busy, encoding="utf-8")
