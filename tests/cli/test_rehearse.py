@@ -20,6 +20,7 @@ from cli.edge import exit_code
 from cli.rehearsal import WORTH_SHARING
 from cli.report import Agreement, report_html
 from cli.report.forecast import Cell, Load, loads
+from cli.report.plots import OTHERS, daily_area, weekly_bars
 from cli.report.summary import Summary
 from journeys import JOURNEYS
 from journeys.events import app_registered, checked_in, trade_executed
@@ -139,6 +140,14 @@ def test_the_report_needs_nothing_from_elsewhere(small: Path, tmp_path: Path) ->
         body.index(assumed) < body.index("conversions here show the book-keeping, not an effect") < body.index("<h1>")
     )
     assert page.count("<svg") >= 4
+
+
+def test_a_plot_shows_as_many_kinds_as_can_be_told_apart() -> None:
+    """The rarest are drawn as one, so that the legend has room and no colour means two things."""
+    counts = Counter({(100, f"kind-{number:02}"): 100 - number for number in range(30)})
+    for drawn in (weekly_bars(counts, 107), daily_area(counts, range(100, 107))):
+        assert [number for number in range(30) if f">kind-{number:02}<" in drawn] == list(range(7))
+        assert f">{OTHERS}<" in drawn
 
 
 def test_the_report_of_nothing_is_a_report() -> None:
