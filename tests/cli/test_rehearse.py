@@ -24,7 +24,7 @@ from cli.report.plots import OTHERS, daily_area, weekly_bars
 from cli.report.summary import Summary
 from journeys import JOURNEYS
 from journeys.events import app_registered, checked_in, trade_executed
-from journeys.language import award_points, days, goal, journey, send, wait, wait_until
+from journeys.language import award_points, days, end, goal, journey, send, wait, wait_until
 from journeys.words import AnyStep, Journey
 from rules.record import Record
 from starter import COMMANDS, starter
@@ -317,6 +317,17 @@ def test_the_terminal_tells_each_journey_the_sums_and_the_load(
         ["all", "channels", "1.1", "2", "20", "2026-03-01"],
     ):
         assert line in lines
+
+
+def test_a_text_with_commas_and_quotes_is_one_cell(
+    check_ins: Path, tmp_path: Path, catalogue: Callable[..., None]
+) -> None:
+    """A reason is free text."""
+    reason = 'first, and "best"'
+    catalogue(trial("free", award_points(5, reason=reason), end(reason)))
+    rehearse(check_ins, "--out", tmp_path, event="checked_in")
+    assert {row["reason"] for row in table(tmp_path, "points.csv")} == {reason}
+    assert {row["outcome"] for row in table(tmp_path, "runs.csv")} == {reason}
 
 
 def test_a_run_that_is_displaced_is_told(
