@@ -44,16 +44,17 @@ async def _look_up(world: World, request: CheckConversionRequest) -> asyncpg.Rec
     rows = await world.pool.fetch(
         """
         SELECT known.* FROM (
-          SELECT sequence, event_id, name, occurred_at, data FROM customer_event
+          SELECT sequence, event_id, name, occurred_at, data, recorded_at FROM customer_event
           WHERE customer_id = $1 AND name = ANY($2::text[])
           UNION ALL
-          SELECT NULL, fact_id, name, occurred_at, data FROM customer_fact
+          SELECT NULL, fact_id, name, occurred_at, data, NULL FROM customer_fact
           WHERE customer_id = $1 AND name = ANY($2::text[])
         ) AS known
         JOIN unnest($2::text[], $3::timestamptz[]) AS asked (name, since) USING (name)
-        JOIN journey_run AS run ON run.customer_id = $1 AND run.journey = $5 AND run.entry = $6
+        -- A database that was restored to an earlier time may not know the run.
+        LEFT JOIN journey_run AS run ON run.customer_id = $1 AND run.journey = $5 AND run.entry = $6
         WHERE known.occurred_at <= $4 AND (since IS NULL OR known.occurred_at >= since AND (
-            sequence IS NULL
+            sequence IS NULL OR run.entry IS NULL
             OR (known.occurred_at, sequence) > (run.entered_at, coalesce(run.caused_by, sequence))))
         ORDER BY (sequence IS NULL), occurred_at, sequence, event_id
         """,
@@ -117,7 +118,7 @@ async def _take_fact(world: World, request: CheckConversionRequest, fact: asyncp
         )
         row = await connection.fetchrow(
             """
-            SELECT sequence, event_id, name, occurred_at, data FROM customer_event
+            SELECT sequence, event_id, name, occurred_at, data, recorded_at FROM customer_event
             WHERE customer_id = $1 AND event_id = $2
             """,
             request.customer_id,
