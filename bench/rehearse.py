@@ -1,4 +1,7 @@
-"""The paper world: rows a second of a file of a million, reading and writing included, start-up and report not."""
+"""The paper world: rows a second of a file of a million, reading and writing included, start-up and report not.
+
+The budget is for the first two journeys there were; with every journey that is live since, a row means more work.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import csv
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, count, islice
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from rich.console import Console
 
 from bench.ground import Ground
 from bench.measure import spread
-from bench.report import Report, at_least, show
+from bench.report import Line, Report, at_least, show
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "examples" / "cdnow" / "cdnow_sample.csv"
@@ -36,13 +39,24 @@ async def measure(*, quick: bool, tell: Callable[[str], None]) -> Report:
         file = Path(folder) / "rows.csv"
         tell(f"writing {rows:,} rows")
         write_rows(file, rows)
-        speeds = []
+        ways = {"the first two journeys": ("-m", "bench.first_journeys"), "all journeys": ("starter.py",)}
+        speeds: dict[str, list[float]] = {way: [] for way in ways}
         for number in range(1 if quick else ROUNDS):
-            tell(f"round {number + 1}")
-            speeds.append(await _rehearse(file, Path(folder) / "out"))
-    found = spread(speeds)
-    line = at_least("rows a second", found.median, found.quartiles(digits=0), BUDGET, f"{found.median:,.0f}")
-    return Report(f"Rehearsal of {rows:,} rows", [line], ("Every customer is onboarded; most churn and are won back.",))
+            for way, program in ways.items():
+                tell(f"round {number + 1}: {way}")
+                speeds[way].append(await _rehearse(program, file, Path(folder) / "out"))
+    first, every = map(spread, speeds.values())
+    lines = (
+        at_least(
+            "rows a second, the first two journeys",
+            first.median,
+            first.quartiles(digits=0),
+            BUDGET,
+            f"{first.median:,.0f}",
+        ),
+        Line("rows a second, all journeys", f"{every.median:,.0f}", every.quartiles(digits=0)),
+    )
+    return Report(f"Rehearsal of {rows:,} rows", lines, ("Every customer is onboarded; most churn and are won back.",))
 
 
 def write_rows(file: Path, rows: int) -> None:
@@ -56,11 +70,11 @@ def write_rows(file: Path, rows: int) -> None:
         csv.writer(stream).writerows(chain([header], islice(copies, rows)))
 
 
-async def _rehearse(file: Path, out: Path) -> float:
+async def _rehearse(program: Sequence[str], file: Path, out: Path) -> float:
     """Rows a second, as the command itself says."""
     arguments = ("rehearse", file, "--event", "trade_executed", "--first-event-lead", "14d", "--out", out)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, ROOT / "starter.py", *arguments, stdout=asyncio.subprocess.PIPE
+        sys.executable, *program, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     printed, _ = await process.communicate()
     match = re.search(r"([\d,]+) rows a second", printed.decode())

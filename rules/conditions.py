@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import assert_never
@@ -38,7 +37,7 @@ class PastEvent:
     data: Data
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CustomerFacts:
     """What is known of a customer at `now`; `entered_at` is when the run that asks began."""
 

@@ -7,7 +7,7 @@ sorted record of each. The durable world is held to this one by a property test.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, assert_never
@@ -236,11 +236,13 @@ class _PaperLife:
 
     def _facts(self, now: datetime, entered_at: datetime | None = None) -> CustomerFacts:
         """What is known of the customer, as a condition asks it."""
-        state = self.state
-        return replace(
-            self.world.customer,
+        who, state = self.world.customer, self.state
+        return CustomerFacts(
             now=now,
             stage=state.lifecycle.stage,
+            risk_class=who.risk_class,
+            language=who.language,
+            zone=who.zone,
             points=state.points,
             tags=self.tags,
             events=tuple(self.past),

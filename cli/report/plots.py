@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TypeVar
 
@@ -31,7 +31,9 @@ _STAGE_COLOURS = {
     Stage.CHURNED: "#bdbdbd",
     Stage.CLOSED: "#636363",
 }
+# The last one is for all others.
 _COLOURS = ("#3b6fb6", "#e08a3c", "#4f9d69", "#b5536b", "#7d6bb0", "#c9b037", "#5aa7b8", "#8c8c8c")
+OTHERS = "all others"
 _INK, _QUIET = "#333333", "#dddddd"
 _STYLE = {
     "svg.fonttype": "none",
@@ -73,6 +75,7 @@ def weekly_bars(counts: Counter[tuple[int, str]], last_day: int) -> str:
     """Counts by (week, label) as stacked bars."""
     if not counts:
         return ""
+    counts = _few(counts)
     weeks = range(min(week for week, _ in counts), last_day + 1, _WEEK)
     with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
         figure, axes = _canvas(2.6)
@@ -85,6 +88,7 @@ def daily_area(counts: Counter[tuple[int, str]], days: range) -> str:
     """Counts by (day, label), day by day, as a stacked area with a step a day."""
     if not counts:
         return ""
+    counts = _few(counts)
     labels = _labels(counts)
     # The last day has its width, too.
     edges = [*days, days.stop]
@@ -94,7 +98,7 @@ def daily_area(counts: Counter[tuple[int, str]], days: range) -> str:
             date2num([date_of(day) for day in edges]),  # type: ignore[no-untyped-call]
             [[counts[min(day, days[-1]), label] for day in edges] for label in labels],
             labels=labels,
-            colors=[colour for _, colour in zip(labels, _endless(_COLOURS), strict=False)],
+            colors=_COLOURS[: len(labels)],
             step="post",
             linewidth=0,
         )
@@ -108,12 +112,13 @@ def shares(counts: Counter[tuple[str, str]]) -> str:
     """Counts by (row, part) as horizontal bars of 100 %."""
     if not counts:
         return ""
+    counts = _few(counts)
     rows = sorted({row for row, _ in counts}, reverse=True)
     totals = [sum(number for (of, _), number in counts.items() if of == row) for row in rows]
     with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
         figure, axes = _canvas(0.9 + 0.5 * len(rows))
         left = [0.0] * len(rows)
-        for label, colour in zip(_labels(counts), _endless(_COLOURS), strict=False):
+        for label, colour in zip(_labels(counts), _COLOURS, strict=False):
             widths = [100 * counts[row, label] / total for row, total in zip(rows, totals, strict=True)]
             axes.barh(rows, widths, left=left, label=label, color=colour, height=0.6)
             left = [a + b for a, b in zip(left, widths, strict=True)]
@@ -135,24 +140,31 @@ def _series(counts: Counter[tuple[int, str]], weeks: range) -> Series:
     return {label: [counts[week, label] for week in weeks] for label in _labels(counts)}
 
 
+def _few(counts: Counter[tuple[Place, str]]) -> Counter[tuple[Place, str]]:
+    """As many labels as there are colours, so that each can be told from the others; the rarest become one."""
+    labels = _labels(counts)
+    if len(labels) <= len(_COLOURS):
+        return counts
+    rare = set(labels[len(_COLOURS) - 1 :])
+    few: Counter[tuple[Place, str]] = Counter()
+    for (place, label), number in counts.items():
+        few[place, OTHERS if label in rare else label] += number
+    return few
+
+
 def _labels(counts: Counter[tuple[Place, str]]) -> list[str]:
-    """The most frequent first."""
+    """The most frequent first, all others last."""
     totals: defaultdict[str, int] = defaultdict(int)
     for (_, label), number in counts.items():
         totals[label] += number
-    return sorted(totals, key=lambda label: (-totals[label], label))
+    return sorted(totals, key=lambda label: (label == OTHERS, -totals[label], label))
 
 
 def _stack(axes: Axes, places: Sequence[date], series: Series) -> None:
     bottom = [0] * len(places)
-    for (label, values), colour in zip(series.items(), _endless(_COLOURS), strict=False):
+    for (label, values), colour in zip(series.items(), _COLOURS, strict=False):
         axes.bar(places, values, bottom=bottom, label=label, color=colour, width=_WEEK * 0.8, align="edge")  # type: ignore[arg-type]
         bottom = [a + b for a, b in zip(bottom, values, strict=True)]
-
-
-def _endless(colours: Sequence[str]) -> Iterable[str]:
-    while True:
-        yield from colours
 
 
 def _canvas(height: float) -> tuple[Figure, Axes]:

@@ -20,10 +20,11 @@ from cli.edge import exit_code
 from cli.rehearsal import WORTH_SHARING
 from cli.report import Agreement, report_html
 from cli.report.forecast import Cell, Load, loads
+from cli.report.plots import OTHERS, daily_area, weekly_bars
 from cli.report.summary import Summary
 from journeys import JOURNEYS
 from journeys.events import app_registered, checked_in, trade_executed
-from journeys.language import award_points, days, goal, journey, send, wait, wait_until
+from journeys.language import award_points, days, end, goal, journey, send, wait, wait_until
 from journeys.words import AnyStep, Journey
 from rules.record import Record
 from starter import COMMANDS, starter
@@ -139,6 +140,14 @@ def test_the_report_needs_nothing_from_elsewhere(small: Path, tmp_path: Path) ->
         body.index(assumed) < body.index("conversions here show the book-keeping, not an effect") < body.index("<h1>")
     )
     assert page.count("<svg") >= 4
+
+
+def test_a_plot_shows_as_many_kinds_as_can_be_told_apart() -> None:
+    """The rarest are drawn as one, so that the legend has room and no colour means two things."""
+    counts = Counter({(100, f"kind-{number:02}"): 100 - number for number in range(30)})
+    for drawn in (weekly_bars(counts, 107), daily_area(counts, range(100, 107))):
+        assert [number for number in range(30) if f">kind-{number:02}<" in drawn] == list(range(7))
+        assert f">{OTHERS}<" in drawn
 
 
 def test_the_report_of_nothing_is_a_report() -> None:
@@ -308,6 +317,17 @@ def test_the_terminal_tells_each_journey_the_sums_and_the_load(
         ["all", "channels", "1.1", "2", "20", "2026-03-01"],
     ):
         assert line in lines
+
+
+def test_a_text_with_commas_and_quotes_is_one_cell(
+    check_ins: Path, tmp_path: Path, catalogue: Callable[..., None]
+) -> None:
+    """A reason is free text."""
+    reason = 'first, and "best"'
+    catalogue(trial("free", award_points(5, reason=reason), end(reason)))
+    rehearse(check_ins, "--out", tmp_path, event="checked_in")
+    assert {row["reason"] for row in table(tmp_path, "points.csv")} == {reason}
+    assert {row["outcome"] for row in table(tmp_path, "runs.csv")} == {reason}
 
 
 def test_a_run_that_is_displaced_is_told(
