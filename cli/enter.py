@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 import click
-from activities.audience import audience
 
+from activities.audience import audience
 from activities.database import Connection
 from cli.actor import actor_option, reason_option
 from cli.commands import known_journey, obey
