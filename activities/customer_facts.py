@@ -19,6 +19,20 @@ from rules.conditions import BEGINNING, CustomerFacts, PastEvent
 _WHOLE_LIFE: Mapping[str, datetime] = MappingProxyType({})
 
 
+_FACTS_AND_EVENTS = """
+SELECT customer.risk_class, customer.language, customer.zone, customer.tags,
+       event.name, event.occurred_at, event.data::text AS data
+FROM customer LEFT JOIN (
+    unnest($2::text[], $3::timestamptz[]) AS asked (name, since)
+    JOIN customer_event AS event ON event.customer_id = $1 AND event.name = asked.name
+         AND event.occurred_at BETWEEN asked.since AND $4
+         AND ($5::bigint IS NULL OR event.sequence <= $5 OR event.sequence = ANY($6::bigint[]))
+) ON true
+WHERE customer.customer_id = $1
+ORDER BY event.sequence
+"""
+
+
 async def read_facts(
     connection: Connection | PoolConnection,
     customer_id: CustomerId,
@@ -40,18 +54,7 @@ async def read_facts(
     """
     names = sorted({*events})
     rows = await connection.fetch(
-        """
-        SELECT customer.risk_class, customer.language, customer.zone, customer.tags,
-               event.name, event.occurred_at, event.data::text AS data
-        FROM customer LEFT JOIN (
-            unnest($2::text[], $3::timestamptz[]) AS asked (name, since)
-            JOIN customer_event AS event ON event.customer_id = $1 AND event.name = asked.name
-                 AND event.occurred_at BETWEEN asked.since AND $4
-                 AND ($5::bigint IS NULL OR event.sequence <= $5 OR event.sequence = ANY($6::bigint[]))
-        ) ON true
-        WHERE customer.customer_id = $1
-        ORDER BY event.sequence
-        """,
+        _FACTS_AND_EVENTS,
         customer_id,
         names,
         [since.get(name, BEGINNING) for name in names],

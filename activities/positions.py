@@ -13,6 +13,7 @@ from errors import DefinitionMissing
 from journeys.names import ContentHash, CustomerId, JourneyName, StepId
 from journeys.words import Send
 from rules.definitions import Definition, definition
+from rules.gates import counts_as_sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,7 @@ def _step(row: asyncpg.Record) -> StepId | None:
     planned = known.plan.steps.get(step)
     if planned is None or not isinstance(planned.step, Send):
         return step
-    sent = row["outcome"] in ("sent", "in_doubt") or row["reason"] == "holdout"
-    return planned.after if sent else planned.otherwise
+    return planned.after if counts_as_sent(row["outcome"], row["reason"]) else planned.otherwise
 
 
 def _known(hash: ContentHash) -> Definition | None:

@@ -12,14 +12,14 @@ from activities.conversions import convert
 from activities.customer_facts import read_facts
 from activities.database import PoolConnection
 from activities.record_events import STATE
-from activities.runs import Opening, open_run_row, put_back_runs
+from activities.runs import open_run_row, put_back_runs
 from activities.step_rows import assign_arms, award_points, change_runs, change_tags, write_commands
 from activities.world import World
 from journeys.names import ContentHash, CustomerId, JourneyName
 from rules.conditions import CustomerFacts, looks_back_to
 from rules.definitions import Definition
 from rules.effects import EntryOffered, RunEnded, StageChanged
-from rules.entry import EntryDecided, candidates, decide
+from rules.entry import EntryDecided, candidates, decide, run_of
 from rules.life import take_entry
 from rules.state import CustomerState
 
@@ -191,20 +191,10 @@ async def _enter(connection: PoolConnection, state: CustomerState, decided: Entr
     if decided.refused:
         take_entry(state, decided)
         return
-    # A run that makes way is over before the next one opens, and what the first steps lead to is written with the
-    # entry; the workflow does not write it again.
+    # What the first steps lead to, and the end of a run that makes way, is written with the entry; the workflow does
+    # not write it again.
     first = take_entry(state, decided)
-    opening = Opening(
-        decided.journey,
-        decided.entry,
-        decided.version,
-        decided.definition,
-        decided.at,
-        decided.key,
-        decided.control,
-        decided.caused_by,
-    )
-    await open_run_row(connection, state.customer_id, opening)
+    await open_run_row(connection, state.customer_id, run_of(decided))
     await _ended(connection, state.customer_id, first.ended)
     await award_points(connection, state.customer_id, first.awards)
     await change_tags(connection, state.customer_id, first.tags)

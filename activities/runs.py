@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from activities.database import PoolConnection
-from journeys.names import ContentHash, CustomerId, JourneyName
+from journeys.names import CustomerId
 from rules.definitions import definition
-from rules.state import CustomerState
+from rules.state import CustomerState, Run
 
 END_LOST = "end_lost"
 """The outcome of a run that was still open in the books when the customer entered the journey anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """A run as it begins."""
-
-    journey: JourneyName
-    entry: int
-    version: int
-    definition: ContentHash
-    entered_at: datetime
-    key: str = ""
-    control: bool = False
-    caused_by: int | None = None
-
-
-async def open_run_row(connection: PoolConnection, customer_id: CustomerId, run: Opening) -> None:
+async def open_run_row(connection: PoolConnection, customer_id: CustomerId, run: Run) -> None:
     """Write down that a run began; it stands if it is there.
 
     An earlier run of the journey that is still open in the books is closed: a database that was restored to an
@@ -88,8 +71,4 @@ async def put_back_runs(connection: PoolConnection, state: CustomerState) -> Non
         [run.entry for run in state.runs],
     )
     for row in lost:
-        run = state.runs[row["place"] - 1]
-        opening = Opening(
-            run.journey, run.entry, run.version, run.definition, run.entered_at, run.key, run.control, run.caused_by
-        )
-        await open_run_row(connection, state.customer_id, opening)
+        await open_run_row(connection, state.customer_id, state.runs[row["place"] - 1])

@@ -299,47 +299,50 @@ async def _claim(world: World, planned: _Planned, known: _Known, judgement: Judg
     return bool(written)
 
 
+_FACTS_OF_A_TOUCH = """
+SELECT customer.version, customer.language,
+  (SELECT ARRAY[outcome, reason, channel, language] FROM touch
+    WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS record,
+  (SELECT recorded_at FROM touch
+    WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS recorded_at,
+  run.goal_event, run.goal_where, run.exit_events, run.paused_at IS NOT NULL AS paused,
+  CASE WHEN run.ended_at <= coalesce($6::timestamptz, 'infinity') THEN run.outcome END AS outcome,
+  (SELECT jsonb_agg(jsonb_build_array(event.name, event.data) ORDER BY event.sequence)
+     FROM customer_event AS event
+    WHERE event.customer_id = $1 AND event.name = ANY(run.exit_events || run.goal_event || $10::text)
+      AND (event.occurred_at, event.sequence) > (run.entered_at, coalesce(run.caused_by, event.sequence))
+      AND (event.sequence <= coalesce($8, event.sequence) OR event.sequence = ANY($11::bigint[]))) AS ending,
+  (SELECT jsonb_agg(jsonb_build_array(event.name, event.data) ORDER BY event.sequence)
+     FROM customer_event AS event
+     JOIN unnest($7::text[], $9::timestamptz[]) AS awaited (name, since) ON awaited.name = event.name
+    WHERE event.customer_id = $1
+      AND (event.sequence <= coalesce($8, event.sequence) OR event.sequence = ANY($11::bigint[]))
+      AND (awaited.since IS NULL OR event.occurred_at >= awaited.since AND
+           (event.occurred_at, event.sequence) > (run.entered_at, coalesce(run.caused_by, event.sequence)))
+  ) AS awaited,
+  ARRAY(SELECT scope FROM (SELECT DISTINCT ON (scope) scope, active FROM opt_out
+          WHERE customer_id = $1 AND ($6::timestamptz IS NULL OR at <= $6)
+          ORDER BY scope, at DESC) AS latest WHERE active) AS opted_out,
+  ARRAY(SELECT ARRAY[message_class, channel] FROM (
+          SELECT DISTINCT ON (message_class, channel) message_class, channel, given FROM consent
+          WHERE customer_id = $1 ORDER BY message_class, channel, at DESC) AS latest WHERE given) AS consents,
+  ARRAY(SELECT channel FROM reachability WHERE customer_id = $1 AND NOT reachable) AS unreachable,
+  (SELECT jsonb_agg(jsonb_build_object('mode', mode, 'reason', reason, 'journey', journey,
+                                       'template', template, 'channel', channel) ORDER BY brake_id)
+     FROM brake WHERE released_at IS NULL) AS brakes,
+  (SELECT coalesce(max(brake_id), 0) FROM brake) AS last_brake
+FROM customer JOIN journey_run AS run USING (customer_id)
+WHERE customer_id = $1 AND run.journey = $2 AND run.entry = $3
+"""
+
+
 async def _read_facts(world: World, planned: _Planned) -> _Known:
     """Everything the gates look at, in one statement, so that it is of one moment."""
     # With a simulated clock the touch is judged as of its due time: what happened after is not known yet.
     as_of = planned.send.asked_for if planned.clock.simulated else None
     folded = planned.folded if planned.clock.simulated else None
     row = await world.pool.fetchrow(
-        """
-        SELECT customer.version, customer.language,
-          (SELECT ARRAY[outcome, reason, channel, language] FROM touch
-            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS record,
-          (SELECT recorded_at FROM touch
-            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS recorded_at,
-          run.goal_event, run.goal_where, run.exit_events, run.paused_at IS NOT NULL AS paused,
-          CASE WHEN run.ended_at <= coalesce($6::timestamptz, 'infinity') THEN run.outcome END AS outcome,
-          (SELECT jsonb_agg(jsonb_build_array(event.name, event.data) ORDER BY event.sequence)
-             FROM customer_event AS event
-            WHERE event.customer_id = $1 AND event.name = ANY(run.exit_events || run.goal_event || $10::text)
-              AND (event.occurred_at, event.sequence) > (run.entered_at, coalesce(run.caused_by, event.sequence))
-              AND (event.sequence <= coalesce($8, event.sequence) OR event.sequence = ANY($11::bigint[]))) AS ending,
-          (SELECT jsonb_agg(jsonb_build_array(event.name, event.data) ORDER BY event.sequence)
-             FROM customer_event AS event
-             JOIN unnest($7::text[], $9::timestamptz[]) AS awaited (name, since) ON awaited.name = event.name
-            WHERE event.customer_id = $1
-              AND (event.sequence <= coalesce($8, event.sequence) OR event.sequence = ANY($11::bigint[]))
-              AND (awaited.since IS NULL OR event.occurred_at >= awaited.since AND
-                   (event.occurred_at, event.sequence) > (run.entered_at, coalesce(run.caused_by, event.sequence)))
-          ) AS awaited,
-          ARRAY(SELECT scope FROM (SELECT DISTINCT ON (scope) scope, active FROM opt_out
-                  WHERE customer_id = $1 AND ($6::timestamptz IS NULL OR at <= $6)
-                  ORDER BY scope, at DESC) AS latest WHERE active) AS opted_out,
-          ARRAY(SELECT ARRAY[message_class, channel] FROM (
-                  SELECT DISTINCT ON (message_class, channel) message_class, channel, given FROM consent
-                  WHERE customer_id = $1 ORDER BY message_class, channel, at DESC) AS latest WHERE given) AS consents,
-          ARRAY(SELECT channel FROM reachability WHERE customer_id = $1 AND NOT reachable) AS unreachable,
-          (SELECT jsonb_agg(jsonb_build_object('mode', mode, 'reason', reason, 'journey', journey,
-                                               'template', template, 'channel', channel) ORDER BY brake_id)
-             FROM brake WHERE released_at IS NULL) AS brakes,
-          (SELECT coalesce(max(brake_id), 0) FROM brake) AS last_brake
-        FROM customer JOIN journey_run AS run USING (customer_id)
-        WHERE customer_id = $1 AND run.journey = $2 AND run.entry = $3
-        """,
+        _FACTS_OF_A_TOUCH,
         *planned.identity,
         as_of,
         [event for event, _ in planned.send.overtaken_by],

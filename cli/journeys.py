@@ -12,7 +12,7 @@ from cli.walked import Walked
 from errors import InputError, JourneyError, TemplateError
 from journeys import JOURNEYS
 from journeys import published as publications
-from journeys.names import Language, MessageClass
+from journeys.names import Language
 from journeys.published import Published, with_templates
 from journeys.templates import Template, templates
 from journeys.words import Journey, Send, all_steps
@@ -141,18 +141,6 @@ def _unsendable_texts(journey: Journey, value: Published) -> Iterator[str]:
                     render(template, language, channel, {})
                 except TemplateError as error:
                     yield f"{journey.name}: in {language}, {error}."
-
-
-def weaker_than_its_texts(journey: Journey, value: Published) -> Iterator[str]:
-    """Each text of a class above the journey's purpose: who reads the purpose would expect less."""
-    classes = list(MessageClass)
-    for template in value.templates.values():
-        if classes.index(template.message_class) > classes.index(MessageClass(journey.purpose)):
-            name = template.message_class.value
-            yield (
-                f"{journey.name}: its purpose is {journey.purpose!r}, and template {template.name!r} is of class"
-                f" {name!r}: set purpose={name!r}, or send another text."
-            )
 
 
 def _places_without_text(step: Send, template: Template) -> Iterator[str]:

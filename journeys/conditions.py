@@ -8,11 +8,12 @@ What they mean is in `rules/conditions.py` for one customer, and in `activities/
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal, NoReturn, get_args
+from typing import Annotated, Generic, Literal, NoReturn, TypeVar, get_args
 
 from pydantic import Field
 
@@ -24,6 +25,7 @@ from journeys.word import Word
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in"]
 FactName = Literal["stage", "risk_class", "language", "zone", "points"]
 Value = str | int | Decimal
+Made = TypeVar("Made", "FactIs", "DataIs")
 
 
 class Asked(Word):
@@ -109,40 +111,40 @@ class Not(Asked):
 Condition = Annotated[HasTag | FactIs | DataIs | Happened | AllOf | AnyOf | Not, Field(discriminator="kind")]
 
 
-class _Comparable:
-    """Something that is written on the left of a comparison."""
+class _Comparable(ABC, Generic[Made]):
+    """Something that is written on the left of a comparison; a comparison is a condition."""
 
-    def _is(self, op: Operator, value: object) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _is(self, op: Operator, value: object) -> Made: ...
 
-    def __lt__(self, value: Value) -> Any:
+    def __eq__(self, value: object) -> Made:  # type: ignore[override] # not an answer, but a condition
+        return self._is("==", value)
+
+    def __ne__(self, value: object) -> Made:  # type: ignore[override] # not an answer, but a condition
+        return self._is("!=", value)
+
+    def __lt__(self, value: Value) -> Made:
         return self._is("<", value)
 
-    def __le__(self, value: Value) -> Any:
+    def __le__(self, value: Value) -> Made:
         return self._is("<=", value)
 
-    def __gt__(self, value: Value) -> Any:
+    def __gt__(self, value: Value) -> Made:
         return self._is(">", value)
 
-    def __ge__(self, value: Value) -> Any:
+    def __ge__(self, value: Value) -> Made:
         return self._is(">=", value)
 
     __hash__ = None  # type: ignore[assignment] # it compares to conditions, so it can be no key
 
 
-class Fact(_Comparable):
+class Fact(_Comparable[FactIs]):
     """A fact of the customer: compare it with `==`, `!=`, `<`, `<=`, `>`, `>=`, or ask `.is_in(…)`."""
 
     def __init__(self, name: FactName, values: type[StrEnum] | None = None, *, ordered: bool = False) -> None:
         self.name: FactName = name
         self._values = values
         self._ordered = ordered
-
-    def __eq__(self, value: object) -> FactIs:  # type: ignore[override] # a comparison is a condition here
-        return self._is("==", value)
-
-    def __ne__(self, value: object) -> FactIs:  # type: ignore[override]
-        return self._is("!=", value)
 
     def is_in(self, *values: Value) -> FactIs:
         """One of several."""
@@ -163,17 +165,11 @@ class Fact(_Comparable):
         return str(value)
 
 
-class DataField(_Comparable):
+class DataField(_Comparable[DataIs]):
     """A field of an event's data, in a `where`: compare it as a fact."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-
-    def __eq__(self, value: object) -> DataIs:  # type: ignore[override] # a comparison is a condition here
-        return self._is("==", value)
-
-    def __ne__(self, value: object) -> DataIs:  # type: ignore[override]
-        return self._is("!=", value)
 
     def is_in(self, *values: str) -> DataIs:
         """One of several texts."""

@@ -42,11 +42,15 @@ class Command:
     key: str = ""
     to: ContentHash | None = None
 
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What makes it the same command when it comes again."""
+        return self.command_id, str(self.verb), str(self.journey)
+
 
 def known(state: CustomerState, command: Command) -> Obeyed | None:
     """The answer to a command that was obeyed before: the same id for the same verb and journey."""
-    told = (command.command_id, command.verb, command.journey)
-    return next((one for one in state.obeyed if (one.command_id, one.verb, one.journey) == told), None)
+    return next((one for one in state.obeyed if one.identity == command.identity), None)
 
 
 def obey(state: CustomerState, command: Command, now: datetime) -> Effects:

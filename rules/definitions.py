@@ -109,12 +109,6 @@ class Catalogue:
         conditions = [one for d in self.definitions for one in conditions_in(d.journey)]
         return tuple(sorted({*events_asked(conditions)}))
 
-    @cached_property
-    def goals(self) -> frozenset[str]:
-        """The events that are a goal of a journey, of this catalogue or of any version ever published."""
-        journeys = [d.journey for d in self.definitions] + [one.journey for one in published().values()]
-        return frozenset(str(one.goal.event) for one in journeys if one.goal)
-
     def starting_on_event(self, name: str) -> tuple[Definition, ...]:
         """The journeys that an event may start, the one with the highest priority first."""
         return self._by_event.get(name, ())

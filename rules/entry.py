@@ -105,10 +105,10 @@ def decide(
     )
 
 
-def open_run(state: CustomerState, decided: EntryDecided) -> Run:
-    """Put the customer into the journey they entered, ready for its first step."""
+def run_of(decided: EntryDecided) -> Run:
+    """The run that an entry begins, ready for its first step."""
     plan = definition(decided.definition).plan
-    run = Run(
+    return Run(
         journey=decided.journey,
         entry=decided.entry,
         version=decided.version,
@@ -121,6 +121,11 @@ def open_run(state: CustomerState, decided: EntryDecided) -> Run:
         caused_by=decided.caused_by,
         control=decided.control,
     )
+
+
+def open_run(state: CustomerState, decided: EntryDecided) -> Run:
+    """Put the customer into the journey they entered."""
+    run = run_of(decided)
     state.runs.append(run)
     entries = state.entries.setdefault(decided.journey, Entries())
     entries.count = decided.entry

@@ -84,6 +84,11 @@ class Facts:
 Result = Literal["pass", "refuse", "hold"]
 
 
+def counts_as_sent(outcome: str, reason: str) -> bool:
+    """For branching: a touch in doubt may have arrived, and one of the control arm stands for one that was sent."""
+    return outcome in ("sent", "in_doubt") or reason == HOLDOUT
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one gate said; `channel` is empty for the touch gates."""

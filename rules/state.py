@@ -152,6 +152,11 @@ class Obeyed:
     verb: str = ""
     journey: str = ""
 
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """As that of the command."""
+        return self.command_id, self.verb, self.journey
+
 
 @dataclass(slots=True)
 class CustomerState:

@@ -37,7 +37,7 @@ from rules.effects import (
     SendMessage,
     TagChanged,
 )
-from rules.gates import HOLDOUT, TouchSettled
+from rules.gates import TouchSettled, counts_as_sent
 from rules.plan import Plan, PlannedStep
 from rules.state import RUNS_SHOWN, CustomerState, EndedNote, Entries, Phase, Run
 
@@ -309,13 +309,10 @@ def overdue(state: CustomerState, run: Run, due: datetime, effects: Effects) -> 
 
 
 def touched(state: CustomerState, run: Run, settled: TouchSettled, effects: Effects) -> None:
-    """The touch of the present step has its outcome; what comes next counts from the hold's end, if it was held.
-
-    A touch in doubt may have arrived, and one of the control arm stands for one that was sent.
-    """
+    """The touch of the present step has its outcome; what comes next counts from the hold's end, if it was held."""
     assert run.step is not None
     planned = definition(run.definition).plan.steps[run.step]
-    sent = settled.outcome in ("sent", "in_doubt") or settled.reason == HOLDOUT
+    sent = counts_as_sent(settled.outcome, settled.reason)
     go_on(run, planned.after if sent else planned.otherwise, run.held_until or run.at, settled.told())
     proceed(state, run, effects)
 

@@ -34,27 +34,21 @@ def check_shipped(command: Command) -> None:
         raise ApplicationError(str(error), type="InvalidCommand", non_retryable=True) from error
 
 
-_Name = tuple[str, str, str]
-"""A command's id, verb and journey."""
-
-
 class Commands:
     """The line of commands. The loop takes the first, obeys it, and answers; handlers only wait."""
 
     def __init__(self) -> None:
         self.waiting: list[Command] = []
-        self._answers: dict[_Name, Obeyed] = {}
+        self._answers: dict[tuple[str, str, str], Obeyed] = {}
 
     async def wait_for_turn(self, command: Command) -> Obeyed:
         """Line up; answers what was made of the command."""
-        name = (command.command_id, str(command.verb), str(command.journey))
-        if name not in self._answers:
+        if command.identity not in self._answers:
             self.waiting.append(command)
-        await workflow.wait_condition(lambda: name in self._answers)
-        return self._answers[name]
+        await workflow.wait_condition(lambda: command.identity in self._answers)
+        return self._answers[command.identity]
 
-    def answer(self, command: Command, obeyed: Obeyed) -> None:
+    def answer(self, obeyed: Obeyed) -> None:
         """It was obeyed, or was known before; whoever gave it again gets the same answer."""
-        name = (command.command_id, str(command.verb), str(command.journey))
-        self._answers[name] = obeyed
-        self.waiting = [one for one in self.waiting if (one.command_id, str(one.verb), str(one.journey)) != name]
+        self._answers[obeyed.identity] = obeyed
+        self.waiting = [one for one in self.waiting if one.identity != obeyed.identity]

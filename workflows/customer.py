@@ -296,7 +296,7 @@ class CustomerLifecycle:
             effects = await self._obeyed(command, now)
         answer = commands.known(state, command)
         assert answer is not None
-        self._commands.answer(command, answer)
+        self._commands.answer(answer)
         await self._do(effects)
         await self._outcomes.record(state)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -21,6 +22,8 @@ from activities.contracts import (
 )
 from rules.state import CustomerState
 
+Result = TypeVar("Result")
+
 _START_TO_CLOSE = timedelta(seconds=5)
 # Beyond this back-off a retry waits in the server, not in a worker: customers who wait for a database that is
 # down must not block those who do not (architecture.md, "Local activities").
@@ -33,73 +36,45 @@ _RETRY = RetryPolicy(
 async def record_events(request: RecordEventsRequest) -> RecordedBatch:
     """One transaction for a batch of deliveries."""
     _stamp(request.state)
-    batch: RecordedBatch = await workflow.execute_local_activity(
-        "record_events",
-        request,
-        result_type=RecordedBatch,
-        start_to_close_timeout=_START_TO_CLOSE,
-        local_retry_threshold=_LOCAL_RETRY_THRESHOLD,
-        retry_policy=_RETRY,
-        summary=f"{len(request.deliveries)} event(s)",
-    )
-    return batch
+    return await _locally("record_events", request, RecordedBatch, f"{len(request.deliveries)} event(s)")
 
 
 async def record_outcomes(request: RecordOutcomesRequest) -> OutcomesRecorded:
     """One transaction for the rows that a happening led to."""
     _stamp(request.state)
-    recorded: OutcomesRecorded = await workflow.execute_local_activity(
-        "record_outcomes",
-        request,
-        result_type=OutcomesRecorded,
-        start_to_close_timeout=_START_TO_CLOSE,
-        local_retry_threshold=_LOCAL_RETRY_THRESHOLD,
-        retry_policy=_RETRY,
-        summary=", ".join([*(f"stage {one.to_stage}" for one in request.stage_changes), *_ends(request)]) or None,
-    )
-    return recorded
+    rows = [*(f"stage {one.to_stage}" for one in request.stage_changes), *_ends(request)]
+    return await _locally("record_outcomes", request, OutcomesRecorded, ", ".join(rows) or None)
 
 
 async def check_conversion(request: CheckConversionRequest) -> ConversionChecked:
     """Ask the books before `otherwise` is taken."""
-    checked: ConversionChecked = await workflow.execute_local_activity(
-        "check_conversion",
-        request,
-        result_type=ConversionChecked,
-        start_to_close_timeout=_START_TO_CLOSE,
-        local_retry_threshold=_LOCAL_RETRY_THRESHOLD,
-        retry_policy=_RETRY,
-        summary=f"{request.check.journey}: {request.check.event} by now?",
-    )
-    return checked
+    summary = f"{request.check.journey}: {request.check.event} by now?"
+    return await _locally("check_conversion", request, ConversionChecked, summary)
 
 
 async def evaluate_conditions(request: EvaluateConditionsRequest) -> ConditionsEvaluated:
     """Ask which of a step's conditions holds; the answer is recorded."""
-    evaluated: ConditionsEvaluated = await workflow.execute_local_activity(
-        "evaluate_conditions",
-        request,
-        result_type=ConditionsEvaluated,
-        start_to_close_timeout=_START_TO_CLOSE,
-        local_retry_threshold=_LOCAL_RETRY_THRESHOLD,
-        retry_policy=_RETRY,
-        summary=f"{request.asked.journey}: {request.asked.step}?",
-    )
-    return evaluated
+    summary = f"{request.asked.journey}: {request.asked.step}?"
+    return await _locally("evaluate_conditions", request, ConditionsEvaluated, summary)
 
 
 async def resolve_time(request: ResolveTimeRequest) -> TimeResolved:
     """Find a time of the day where the customer lives."""
-    resolved: TimeResolved = await workflow.execute_local_activity(
-        "resolve_time",
+    summary = f"{request.asked.journey}: when is {request.asked.step}?"
+    return await _locally("resolve_time", request, TimeResolved, summary)
+
+
+async def _locally(name: str, request: object, result: type[Result], summary: str | None) -> Result:
+    answer: Result = await workflow.execute_local_activity(
+        name,
         request,
-        result_type=TimeResolved,
+        result_type=result,
         start_to_close_timeout=_START_TO_CLOSE,
         local_retry_threshold=_LOCAL_RETRY_THRESHOLD,
         retry_policy=_RETRY,
-        summary=f"{request.asked.journey}: when is {request.asked.step}?",
+        summary=summary,
     )
-    return resolved
+    return answer
 
 
 def _stamp(state: CustomerState) -> None:

@@ -10,7 +10,7 @@ import pytest
 from activities.channels import Unknown
 from activities.contracts import SendMessageRequest
 from activities.database import Pool
-from activities.runs import Opening, open_run_row
+from activities.runs import open_run_row
 from activities.send_message import send_message
 from activities.templates import store_templates
 from activities.world import World
@@ -21,6 +21,7 @@ from journeys.win_back import win_back
 from rules.clock import Clock
 from rules.definitions import Catalogue
 from rules.effects import SendMessage
+from rules.entry import EntryDecided, run_of
 from rules.gates import BRAKE_RECHECK, Answer, TouchSettled, TryLater
 from tests.live import FakeChannel
 
@@ -59,7 +60,8 @@ async def touch(pool: Pool) -> AskedFor:
     await pool.execute("INSERT INTO customer (customer_id) VALUES ($1)", AMY)
     await consent(pool, given=True, at=NOW - timedelta(days=9))
     async with pool.acquire() as connection:
-        await open_run_row(connection, AMY, Opening(win_back.name, 1, 1, value.content_hash(), NOW))
+        decided = EntryDecided(win_back.name, 1, value.content_hash(), "e-1", NOW, entry=1)
+        await open_run_row(connection, AMY, run_of(decided))
     send = SendMessage(win_back.name, 1, value.content_hash(), StepId("we-are-here"), NOW, NOW, 0)
     return AskedFor(pool, world, push, SendMessageRequest(AMY, send, Clock(), 0))
 

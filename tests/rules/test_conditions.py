@@ -225,7 +225,11 @@ def test_without_a_where_all_data_fit() -> None:
 def test_what_was_looked_at_is_written_down() -> None:
     """Every question with what was found, also behind the first one that holds."""
     facts = known(tags=("a",), stage=Stage.GROWTH, points=7, events=(ago(days(1)),))
-    asked = [tag("a") | tag("b"), (stage == Stage.GROWTH) & ~(risk_class >= RiskClass.C4), happened(checked_in)]
+    asked: list[Condition] = [
+        tag("a") | tag("b"),
+        (stage == Stage.GROWTH) & ~(risk_class >= RiskClass.C4),
+        happened(checked_in),
+    ]
     assert looked_at([*asked, points >= 5, language == Language.ENGLISH, zone == "UTC"], facts) == {
         "tag a": True,
         "tag b": False,
