@@ -1,0 +1,127 @@
+-- The gate: who a customer is to the law, products, recalled templates, held touches, addresses, receipts
+-- depends: 0003-language
+
+-- migrate: apply
+
+-- The suitability assessment (compliance.md): class C1 to C5, in C1 the lowest sub-class, when it was made and until
+-- when it holds; what the customer wants to invest in and for how long.
+ALTER TABLE customer
+    ADD COLUMN lowest_class boolean NOT NULL DEFAULT false,
+    ADD COLUMN professional boolean NOT NULL DEFAULT false,
+    ADD COLUMN assessed_at timestamptz,
+    ADD COLUMN assessed_until timestamptz,
+    ADD COLUMN longest_term interval,
+    ADD COLUMN product_types text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN personalised boolean NOT NULL DEFAULT true,
+    ADD CONSTRAINT lowest_class_is_of_c1 CHECK (NOT lowest_class OR risk_class = 'C1');
+
+-- Nobody is sent anything while a suppression of theirs is active; the latest row of a reason counts.
+CREATE TABLE suppression (
+    customer_id text NOT NULL REFERENCES customer,
+    reason      text NOT NULL CHECK (reason IN ('complaint', 'deceased', 'closed', 'legal')),
+    active      boolean NOT NULL,
+    source      text NOT NULL,
+    at          timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (customer_id, reason, at)
+);
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON suppression FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE product (
+    product_id   text PRIMARY KEY CHECK (product_id ~ '^[A-Za-z0-9._-]{1,64}$'),
+    name         text NOT NULL,
+    risk_level   text NOT NULL CHECK (risk_level IN ('R1', 'R2', 'R3', 'R4', 'R5')),
+    product_type text NOT NULL,
+    term         interval,
+    valid_from   timestamptz NOT NULL,
+    valid_until  timestamptz,
+    imported_at  timestamptz NOT NULL DEFAULT now(),
+    CHECK (valid_until > valid_from)
+);
+
+-- A text that must not leave any more, by its name and, if not all its versions, by its content.
+CREATE TABLE template_recall (
+    recall_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    template     text NOT NULL,
+    content_hash text,
+    reason       text NOT NULL CHECK (reason <> ''),
+    recalled_by  text NOT NULL,
+    recalled_at  timestamptz NOT NULL DEFAULT now()
+);
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON template_recall FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- What the gates look at beside the customer (brakes, recalls, products): a row for each change, so that a claim can
+-- see that what it was judged on still holds.
+CREATE TABLE gate_change (
+    change_id  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    what       text NOT NULL,
+    changed_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE FUNCTION note_gate_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO gate_change (what) VALUES (TG_TABLE_NAME);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER gate_changes AFTER INSERT ON brake FOR EACH STATEMENT EXECUTE FUNCTION note_gate_change();
+CREATE TRIGGER gate_changes AFTER INSERT ON template_recall FOR EACH STATEMENT EXECUTE FUNCTION note_gate_change();
+CREATE TRIGGER gate_changes AFTER INSERT OR UPDATE OR DELETE ON product
+    FOR EACH STATEMENT EXECUTE FUNCTION note_gate_change();
+
+-- A touch that a gate keeps back for a while: not decided yet, so no record of it stands in `touch`. One row for each
+-- reason on each channel; it moves with every look at it.
+CREATE TABLE touch_hold (
+    customer_id text NOT NULL REFERENCES customer,
+    journey     text NOT NULL,
+    entry       integer NOT NULL,
+    step        text NOT NULL,
+    occurrence  integer NOT NULL,
+    channel     text NOT NULL,
+    reason      text NOT NULL CHECK (reason <> ''),
+    template    text NOT NULL,
+    planned_at  timestamptz NOT NULL,
+    held_at     timestamptz NOT NULL,
+    looked_at   timestamptz NOT NULL,
+    held_until  timestamptz NOT NULL,
+    looks       integer NOT NULL DEFAULT 1,
+    facts       jsonb NOT NULL,
+    verdicts    jsonb NOT NULL,
+    PRIMARY KEY (customer_id, journey, entry, step, occurrence, channel, reason),
+    FOREIGN KEY (customer_id, journey, entry) REFERENCES journey_run
+);
+
+-- Where a channel finds a customer, when the customer's id is not enough: an openid, the app's registration ids.
+CREATE TABLE channel_address (
+    customer_id text NOT NULL REFERENCES customer,
+    channel     text NOT NULL,
+    address     text NOT NULL CHECK (address <> ''),
+    active      boolean NOT NULL DEFAULT true,
+    at          timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (customer_id, channel, address)
+);
+CREATE INDEX channel_address_active ON channel_address (customer_id, channel) WHERE active;
+
+-- What a provider says later of a message: delivered, opened, clicked, bounced, unsubscribed.
+CREATE TABLE receipt (
+    channel     text NOT NULL,
+    receipt_id  text NOT NULL,
+    touch_id    bigint NOT NULL REFERENCES touch (touch_id),
+    customer_id text NOT NULL,
+    kind        text NOT NULL CHECK (kind IN ('delivered', 'opened', 'clicked', 'bounced', 'unsubscribed')),
+    at          timestamptz NOT NULL,
+    detail      text NOT NULL DEFAULT '',
+    source      text NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (channel, receipt_id)
+);
+CREATE INDEX receipt_by_touch ON receipt (touch_id);
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON receipt FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- What a record shows of the message: the variables that filled its text, and the arm it was sent on.
+ALTER TABLE touch
+    ADD COLUMN arm text,
+    ADD COLUMN provider_id text,
+    ADD COLUMN critical boolean NOT NULL DEFAULT false;
+CREATE INDEX touch_heard ON touch (customer_id, judged_at) WHERE outcome IN ('claimed', 'in_doubt', 'sent');
+
+-- migrate: rollback
+-- Forward only: mend with a new migration.
