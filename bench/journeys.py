@@ -1,7 +1,7 @@
 """Whole journeys per second, against the same journey by hand and against the least that Temporal can be asked for.
 
 A closed loop: so many customers are in flight, each registers, gets two messages and ends; then the next one starts.
-The ten business days pass in three seconds of timers. Each way has a worker process of its own, on the same
+The ten business days pass in eight seconds of timers. Each way has a worker process of its own, on the same
 servers; only one is at work at a time. Customers are let in as fast as they finish, and so many are in flight as keep
 the machine busy without coming late to their waits: a wait that is over when it begins would cost nothing.
 """
@@ -31,7 +31,7 @@ from bench.report import Line, Report, at_least
 from rules.clock import Clock
 
 BORN = datetime(2026, 1, 1, tzinfo=UTC)
-BUSINESS, REAL, GRACE = timedelta(days=10), timedelta(seconds=3), timedelta(seconds=0.05)
+BUSINESS, REAL, GRACE = timedelta(days=10), timedelta(seconds=8), timedelta(seconds=0.05)
 CROWDED = 1.35
 """So many times the customers who would be in flight if nobody had to wait for the machine."""
 
@@ -138,7 +138,7 @@ class _Loop:
         """Let customers in for a while, then let them finish."""
         before, cpu = await self._way.finished(), self._cpu()
         starters = [asyncio.create_task(self._start()) for _ in range(AT_ONCE)]
-        warm, window = timedelta(seconds=8), timedelta(seconds=8 if self._ground.quick else 15)
+        warm, window = timedelta(seconds=16), timedelta(seconds=8 if self._ground.quick else 15)
         await self._follow(before, warm, letting_in=True)
         at, count = self._finished[-1]
         await self._follow(before, window, letting_in=True)
