@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -94,13 +95,10 @@ async def _give(verb: Verb, customer_id: str, journey: str, **what: Any) -> Obey
     from cli.ordering import give, order
 
     command, settings = order(verb, customer_id, journey, **what), load_settings()
-    if verb is Verb.ENTER:
-        await _ensure_known(settings, command.customer_id)
-    return await give(await connect_temporal(settings), command)
+    return await give(await connect_temporal(settings), command, in_books=partial(_in_books, settings))
 
 
-async def _ensure_known(settings: Settings, customer_id: CustomerId) -> None:
-    """A mistyped id must not begin a life."""
+async def _in_books(settings: Settings, customer_id: CustomerId) -> bool:
     async with open_database(settings) as connection:
-        if not await connection.fetchval("SELECT true FROM customer WHERE customer_id = $1", customer_id):
-            raise InputError(f"there is no customer {customer_id!r}: load them first, with `starter.py customers`")
+        known: bool | None = await connection.fetchval("SELECT true FROM customer WHERE customer_id = $1", customer_id)
+        return bool(known)
