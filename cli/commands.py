@@ -12,12 +12,10 @@ import click
 from cli.actor import actor_option, reason_option
 from cli.database import open_database
 from cli.edge import run_async, some_rejected
+from cli.known import known_journey
 from cli.servers import connect_temporal
 from cli.show import print_json
-from errors import InputError
-from journeys import JOURNEYS
 from journeys.names import CustomerId
-from journeys.published import published
 from rules.commands import Verb
 from rules.state import Obeyed
 from settings import Settings, load_settings
@@ -81,14 +79,6 @@ def obey(
         click.echo(f"{customer_id}: {obeyed.told}." if obeyed.done else f"Refused for {customer_id}: {obeyed.told}.")
     if not obeyed.done:
         some_rejected()
-
-
-def known_journey(name: str) -> str:
-    """InputError if no journey, live or published, has the name."""
-    names = {each.name for each in JOURNEYS} | {each.journey.name for each in published().values()}
-    if name not in names:
-        raise InputError(f"there is no journey {name!r}: the journeys are {', '.join(sorted(names))}")
-    return name
 
 
 async def _give(verb: Verb, customer_id: str, journey: str, **what: Any) -> Obeyed:

@@ -18,9 +18,10 @@ import click
 from activities.audience import audience
 from activities.database import Connection
 from cli.actor import actor_option, reason_option
-from cli.commands import known_journey, obey
+from cli.commands import obey
 from cli.database import open_database
 from cli.edge import run_async, some_rejected
+from cli.known import known_journey
 from cli.ordering import Order, Tally, give, give_all, order
 from cli.servers import connect_temporal
 from cli.show import progress
@@ -224,7 +225,7 @@ async def _count(fresh: AsyncIterator[Asked], many: Many) -> None:
 def _enterable(name: str) -> Journey:
     journey = next((each for each in JOURNEYS if each.name == name), None)
     if journey is None or journey.state != "live":
-        state = "not listed in journeys/__init__.py" if journey is None else f"{journey.state}, not live"
+        state = "not listed in journeys/catalogue.py" if journey is None else f"{journey.state}, not live"
         raise InputError(f"{name} is {state}: nobody can enter it")
     return journey
 
