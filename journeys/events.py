@@ -180,12 +180,9 @@ class EventType(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """A published journey has the names; in Python a name is not enough, as nothing is known of it."""
-        return core_schema.json_or_python_schema(
-            core_schema.no_info_after_validator_function(
-                cls, core_schema.str_schema(pattern=r"^[a-z][a-z0-9_]{0,63}$")
-            ),
-            core_schema.is_instance_schema(cls),
+        return core_schema.no_info_after_validator_function(
+            lambda name: name if isinstance(name, cls) else cls(name),
+            core_schema.str_schema(pattern=r"^[a-z][a-z0-9_]{0,63}$"),
         )
 
 

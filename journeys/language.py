@@ -128,9 +128,12 @@ def journey(
     With `key` a customer may have a run for each value of that field of the entry event.
     """
     triggers = starts_on if isinstance(starts_on, tuple) else (starts_on,)
+    exits = exits_on if isinstance(exits_on, tuple) else (exits_on,)
     for trigger in triggers:
         if not isinstance(trigger, StageEntered):
             check_event(trigger, f"journey {name!r}, starts_on")
+    for event in exits:
+        check_event(event, f"journey {name!r}, exits_on")
     check_of_customer(entry, f"journey {name!r}, entry", in_run=False)
     _check_key(name, key, triggers)
     return Journey(
@@ -140,7 +143,7 @@ def journey(
         starts_on=triggers,
         entry=entry,
         goal=goal,
-        exits_on=exits_on if isinstance(exits_on, tuple) else (exits_on,),
+        exits_on=exits,
         ends_after=ends_after,
         reentry=reentry,
         key=key,

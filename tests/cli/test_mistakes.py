@@ -53,7 +53,7 @@ def trial(**attributes: str) -> str:
         (trial(starts_on='"app_registered"'), "journey 'trial', starts_on: 'app_registered' is no event: import it"),
         (
             trial(exits_on='"account_closed"'),
-            "exits_on takes events of journeys/events.py, without quotes, not 'account",
+            "journey 'trial', exits_on: 'account_closed' is no event: import it",
         ),
         (trial(version='"1"'), "journey 'trial': version takes a whole number from 1, not '1'"),
         (trial(ends_after="9"), "journey 'trial': ends_after takes a length of time, as in days(3), not 9"),
@@ -138,7 +138,7 @@ def broken(tmp_path: Path) -> Path:
     return copy
 
 
-MISTAKE = "journeys/win_back.py:28: wait(…) takes a length of time, as in days(3), not 7"
+MISTAKE = "journeys/win_back.py:27: wait(…) takes a length of time, as in days(3), not 7"
 
 
 @pytest.mark.parametrize(
