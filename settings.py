@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from errors import SettingsError
+from payload_keys import PayloadKeys
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SHORTEST_TOKEN = 20
 _DURATION = re.compile(r"(\d+)\s*([smhd])")
 
 
@@ -29,6 +32,30 @@ def _duration(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
+
+
+def _payload_keys(value: object) -> object:
+    return PayloadKeys.parse(value) if isinstance(value, str) else value
+
+
+def _named_tokens(value: object) -> object:
+    """Take `name:token,name:token`."""
+    if not isinstance(value, str):
+        return value
+    tokens: dict[str, str] = {}
+    for place, part in enumerate(value.split(","), 1):
+        name, _, token = part.strip().partition(":")
+        if not _NAME.fullmatch(name) or name in tokens or len(token) < SHORTEST_TOKEN:
+            raise ValueError(
+                f"entry {place} is not `name:token` with a name of its own (letters, digits, `.`, `_`, `-`)"
+                f" and a token of at least {SHORTEST_TOKEN} characters"
+            )
+        tokens[name] = token
+    return tokens
+
+
+NamedTokens = Annotated[Mapping[str, SecretStr], NoDecode, BeforeValidator(_named_tokens)]
+Origin = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
 _from = partial(Field, validate_default=True)
 
 
@@ -49,6 +76,12 @@ class Settings(BaseSettings):
     push_gateway_secret: SecretStr | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_SECRET")
     inbox_token: SecretStr | None = _from(default=None, validation_alias="SOJOURN_INBOX_TOKEN")
     web_port: int = _from(default=8480, ge=0, le=65_535, validation_alias="SOJOURN_WEB_PORT")
+
+    payload_keys: Annotated[PayloadKeys, NoDecode, BeforeValidator(_payload_keys)] = _from(
+        default=PayloadKeys(), validation_alias="SOJOURN_PAYLOAD_KEYS"
+    )
+    codec_origin: Origin | None = _from(default=None, validation_alias="SOJOURN_CODEC_ORIGIN")
+    codec_tokens: NamedTokens = _from(default={}, validation_alias="SOJOURN_CODEC_TOKENS")
 
     attribution: Duration = _from(default=timedelta(days=7), validation_alias="SOJOURN_ATTRIBUTION")
     backfill_horizon: Duration = _from(default=timedelta(days=7), validation_alias="SOJOURN_BACKFILL_HORIZON")
@@ -81,6 +114,15 @@ class Settings(BaseSettings):
                 "or run `starter.py up` for a local one."
             )
         return self.database_url.get_secret_value()
+
+    def require_payload_keys(self) -> PayloadKeys:
+        """The keys for payloads; SettingsError if there are none and the target is not the embedded stack."""
+        if not self.payload_keys and self.environment != "embedded":
+            raise SettingsError(
+                "Temporal would keep customers' data readable: set SOJOURN_PAYLOAD_KEYS (`starter.py payload-key`"
+                " prints a key), the same for workers and commands. Only the stack of `starter.py up` needs none."
+            )
+        return self.payload_keys
 
 
 def load_settings() -> Settings:
