@@ -25,6 +25,7 @@ NEEDED = (
     "tests",
     "errors.py",
     "engine.py",
+    "payload_codec.py",
     "sandbox.py",
     "settings.py",
 )
