@@ -17,28 +17,16 @@ from tests.live import live
 from tests.replay import CORPUS
 
 ROOT = Path(__file__).parents[2]
-NEEDED = (
-    "journeys",
-    "rules",
-    "activities",
-    "workflows",
-    "tests",
-    "errors.py",
-    "engine.py",
-    "payload_codec.py",
-    "sandbox.py",
-    "settings.py",
-)
+ROOMS = ("journeys", "rules", "activities", "workflows", "tests")
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The code that a replay runs, to be edited."""
-    for name in NEEDED:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
-        else:
-            shutil.copy(ROOT / name, tmp_path / name)
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+    for module in ROOT.glob("*.py"):
+        shutil.copy(module, tmp_path)
     return tmp_path
 
 
