@@ -69,7 +69,10 @@ def check_lived(one: Journey, paths: Iterable[Path]) -> None:
     # What comes an instant after the very end of a path still comes.
     lived = story(one.model_copy(update={"ends_after": one.ends_after + timedelta(minutes=5)}))
     for path in paths:
-        sent = as_told((touch.at, touch.step) for touch in path.touches if touch.sent)
+        unsent = {moment.step for moment in path.moments if moment.what == "not sent"}
+        refused = {touch.message_class for touch in path.touches if touch.step in unsent}
+        # Whoever does not agree to what is not sent here does not agree to the class anywhere.
+        sent = as_told((one.at, one.step) for one in path.touches if one.sent and one.message_class not in refused)
         told = [(_sent(life), life.ends()) for life in lives(lived, path)]
         assert (sent, as_told([(path.ends_at, path.outcome)])) in told, path.told()
 
