@@ -11,9 +11,9 @@ import click
 
 from activities.positions import Stand, running
 from cli.actor import actor_option, reason_option
-from cli.commands import known_journey
 from cli.database import open_database
 from cli.edge import run_async, some_rejected
+from cli.known import known_journey
 from cli.ordering import Order, Tally, give, give_all, order
 from cli.servers import connect_temporal
 from cli.show import print_json, print_table, progress
