@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     push_gateway_url: HttpUrl | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_URL")
     push_gateway_key_id: str | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_KEY_ID")
     push_gateway_secret: SecretStr | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_SECRET")
+    receipt_keys: NamedTokens = _from(default={}, validation_alias="SOJOURN_RECEIPT_KEYS")
     inbox_token: SecretStr | None = _from(default=None, validation_alias="SOJOURN_INBOX_TOKEN")
     web_port: int = _from(default=8480, ge=0, le=65_535, validation_alias="SOJOURN_WEB_PORT")
 

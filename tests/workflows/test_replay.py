@@ -9,10 +9,13 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from embedded import EmbeddedStack
+from journeys.words import AnyStep, all_steps
+from tests.corpus_journeys import stored
 from tests.live import live
 from tests.replay import CORPUS
 
@@ -174,3 +177,10 @@ def test_a_deliberate_change_of_the_engine_is_found(copy: Path, file: str, old: 
     done = replay(copy)
     assert done.returncode == 1
     assert "broken" in done.stdout
+
+
+def test_the_corpus_has_every_word() -> None:
+    """A word that is added is lived and recorded, too."""
+    kinds = {step.kind for value in stored() for step in all_steps(value.journey.steps)}
+    words = {name for word in get_args(AnyStep) for name in get_args(word.model_fields["kind"].annotation)}
+    assert kinds == words
