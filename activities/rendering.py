@@ -28,6 +28,8 @@ def render(template: Template, language: Language, channel: Channel, variables: 
     return Text(
         title=_fill(template, channel, "title", text.title, variables),
         body=_fill(template, channel, "body", text.body, variables),
+        template_id=text.template_id,
+        data={name: _fill(template, channel, name, value, variables) for name, value in text.data.items()},
     )
 
 

@@ -15,7 +15,7 @@ import asyncpg
 from pydantic import TypeAdapter
 
 from activities.brakes import brake_of
-from activities.channels import Accepted, ChannelAdapter, Message, Refused, Unknown
+from activities.channels import Accepted, ChannelAdapter, Message, Postponed, Refused, Unknown
 from activities.contracts import SendMessageRequest, SendMessageResult
 from activities.conversions import where_of
 from activities.rendering import render
@@ -171,7 +171,7 @@ async def _decided_before(world: World, planned: _Planned, facts: Facts, record:
     if record.outcome != "claimed":
         return planned.settled(record.outcome, record.reason)
     adapter = world.channels.get(record.channel)
-    if adapter is None or not adapter.deduplicates:
+    if adapter is None or datetime.now(UTC) - record.recorded_at >= adapter.deduplicates_for:
         return await _settle(world, planned, "in_doubt", "answer_lost")
     stop = _stop(planned, facts, record.channel)
     tried_for = datetime.now(UTC) - record.recorded_at
@@ -209,6 +209,8 @@ async def _deliver(
         message_class=planned.touch.message_class,
         title=text.title,
         body=text.body,
+        template_id=text.template_id,
+        data=text.data,
     )
     delivery = await adapter.deliver(message)
     match delivery:
@@ -216,15 +218,15 @@ async def _deliver(
             return await _settle(world, planned, "sent", "")
         case Refused():
             return await _settle(world, planned, "failed", delivery.reason)
-        case Unknown() if adapter.deduplicates and datetime.now(UTC) - claimed_at < ASK_AGAIN_FOR:
+        case Unknown() | Postponed() if datetime.now(UTC) - claimed_at < min(ASK_AGAIN_FOR, adapter.deduplicates_for):
             return _try_later(planned, delivery.reason, _pause(delivery, datetime.now(UTC) - claimed_at))
-        case Unknown():
+        case Unknown() | Postponed():
             return await _settle(world, planned, "in_doubt", delivery.reason)
         case _:
             assert_never(delivery)
 
 
-def _pause(delivery: Unknown, tried_for: timedelta) -> timedelta:
+def _pause(delivery: Postponed | Unknown, tried_for: timedelta) -> timedelta:
     """Ask again at growing distances: about as long as it has been tried already."""
     return max(delivery.pause, ASK_AGAIN_AFTER, min(tried_for, timedelta(hours=1)))
 

@@ -14,8 +14,9 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from errors import TemplateError
 from journeys.names import Channel, ContentHash, Language, MessageClass, TemplateName
@@ -24,12 +25,18 @@ FOLDER = Path(__file__).parent
 
 
 class Text(BaseModel):
-    """What one channel shows in one language."""
+    """What one channel shows in one language.
+
+    WeChat keeps the words itself: there `template_id` names them and `data` fills in their fields, while title and
+    body say what the customer reads.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
     body: str
+    template_id: str = ""
+    data: Mapping[str, str] = Field(default_factory=dict)
 
 
 class Template(BaseModel):
@@ -44,6 +51,19 @@ class Template(BaseModel):
     approved_until: date | None = None
     variables: tuple[str, ...] = ()
     texts: Mapping[Language, Mapping[Channel, Text]]
+
+    @model_validator(mode="after")
+    def _wechat_names_its_words(self) -> Self:
+        for language, channels in self.texts.items():
+            for channel, text in channels.items():
+                if (channel is Channel.WECHAT) != bool(text.template_id):
+                    said = (
+                        "needs the template_id of the words at WeChat"
+                        if channel is Channel.WECHAT
+                        else ("has a template_id, which only a text for wechat may have")
+                    )
+                    raise ValueError(f"[texts.{language}.{channel}] {said}")
+        return self
 
     def content_hash(self) -> ContentHash:
         """SHA-256 over everything the template says; the same on every host."""
