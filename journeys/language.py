@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date, time, timedelta
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from errors import JourneyError
 from journeys.conditions import (
@@ -43,7 +43,7 @@ from journeys.names import (
     TemplateName,
     Weekday,
 )
-from journeys.word import Word, told
+from journeys.word import TAKES, Word, told
 from journeys.words import (
     DEFAULT_CHANNELS,
     After,
@@ -178,10 +178,12 @@ def send(
     id: str | None = None,
 ) -> Send:
     """Plan one touch with a template, on the first of the channels that may carry it."""
+    if not isinstance(template, str):
+        raise JourneyError(f"send({told(template)}): write the name of a template, as in send('welcome')")
     return Send(
         id=_step_id(id, template),
         template=TemplateName(template),
-        channels=(channels,) if isinstance(channels, Channel) else tuple(channels),
+        channels=_several(channels, f"send({template!r})", "channels"),
         product=None if product is None else ProductId(product),
         expires=expires,
         on_cap=on_cap,
@@ -206,14 +208,17 @@ def wait_until(
     id: str | None = None,
 ) -> WaitUntil:
     """Wait for a time where the customer lives, as `"10:00"`: the next that fits, or that of the day `on`."""
-    days_of_week = (weekdays,) if isinstance(weekdays, Weekday) else tuple(weekdays)
+    days_of_week = _several(weekdays, f"wait_until({at!r})", "weekdays")
     clock = _time(at)
-    when = "-".join([at.replace(":", "-"), *([on] if on else []), *(["trading"] if trading_day else []), *days_of_week])
+    day = None if on is None else _date(on)
+    when = "-".join(
+        [at.replace(":", "-"), *([on] if on else []), *(["trading"] if trading_day else []), *map(str, days_of_week)]
+    )
     return WaitUntil(
         kind="wait_until",
         id=_step_id(id, f"until-{when}"[:64]),
         at=clock,
-        on=None if on is None else _date(on),
+        on=day,
         weekdays=days_of_week,
         trading_day=trading_day,
         on_past=on_past,
@@ -348,6 +353,15 @@ def short(duration: timedelta) -> str:
     return f"{seconds}s"
 
 
+def _several(values: object, place: str, attribute: str) -> tuple[Any, ...]:
+    """One of a kind, or several; whether they are of that kind is for the word to say."""
+    if isinstance(values, str):
+        return (values,)
+    if isinstance(values, Word) or not isinstance(values, Iterable):
+        raise JourneyError(f"{place}: {attribute} takes {TAKES[attribute]}, not {told(values)}")
+    return tuple(values)
+
+
 def _steps(steps: object, place: str) -> tuple[AnyStep, ...]:
     """Steps in a list: a word by itself is none, though Python could go through it."""
     if isinstance(steps, Word | str) or not isinstance(steps, Sequence):
@@ -394,6 +408,8 @@ def _check_events(name: str, triggers: tuple[Trigger, ...], exits: tuple[EventTy
 def _check_key(name: str, key: str | None, triggers: tuple[Trigger, ...]) -> None:
     if key is None:
         return
+    if not isinstance(key, str):
+        raise JourneyError(f"journey {name!r}: key takes {TAKES['key']}, not {told(key)}")
     for trigger in triggers:
         if isinstance(trigger, StageEntered) or key not in trigger.data.model_fields:
             raise JourneyError(
@@ -410,5 +426,5 @@ def _time(text: str) -> time:
 def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise JourneyError(f"wait_until(on={text!r}): write the day as '2026-02-16'") from error
