@@ -129,11 +129,7 @@ def journey(
     """
     triggers = starts_on if isinstance(starts_on, tuple) else (starts_on,)
     exits = exits_on if isinstance(exits_on, tuple) else (exits_on,)
-    for trigger in triggers:
-        if not isinstance(trigger, StageEntered):
-            check_event(trigger, f"journey {name!r}, starts_on")
-    for event in exits:
-        check_event(event, f"journey {name!r}, exits_on")
+    _check_events(name, triggers, exits)
     check_of_customer(entry, f"journey {name!r}, entry", in_run=False)
     _check_key(name, key, triggers)
     return Journey(
@@ -246,16 +242,7 @@ def wait_for(
     its data, so only events of this run count for it.
     """
     events = event if isinstance(event, tuple) else (event,)
-    if not events:
-        raise JourneyError("wait_for(any_of()): name an event, or several")
-    for each in events:
-        check_event(each, "wait_for(…)")
-        check_where(each, where, f"wait_for({each})")
-        if since == "ever" and (not each.milestone or where is not None):
-            raise JourneyError(
-                f"wait_for({each}, since='ever'): only milestones are remembered for life, and without their data:"
-                " use 'run'"
-            )
+    _check_waited_for(events, where, since)
     check_length(within, f"wait_for({'-or-'.join(events)}): within=")
     for_life = where is None and all(each.milestone for each in events)
     return WaitFor(
@@ -381,6 +368,27 @@ def _told(condition: Condition) -> str:
             return str(condition.event)
         case _:
             return "-".join(re.findall(r"\w+", str(getattr(condition, "tag", getattr(condition, "fact", "all")))))
+
+
+def _check_waited_for(events: tuple[EventType, ...], where: Condition | None, since: str | None) -> None:
+    if not events:
+        raise JourneyError("wait_for(any_of()): name an event, or several")
+    for each in events:
+        check_event(each, "wait_for(…)")
+        check_where(each, where, f"wait_for({each})")
+        if since == "ever" and (not each.milestone or where is not None):
+            raise JourneyError(
+                f"wait_for({each}, since='ever'): only milestones are remembered for life, and without their data:"
+                " use 'run'"
+            )
+
+
+def _check_events(name: str, triggers: tuple[Trigger, ...], exits: tuple[EventType, ...]) -> None:
+    for trigger in triggers:
+        if not isinstance(trigger, StageEntered):
+            check_event(trigger, f"journey {name!r}, starts_on")
+    for event in exits:
+        check_event(event, f"journey {name!r}, exits_on")
 
 
 def _check_key(name: str, key: str | None, triggers: tuple[Trigger, ...]) -> None:
