@@ -1,4 +1,4 @@
-"""Conditions: what is asked of a customer, or of an event's data, as a value (journey-language.md, `when`, `where`).
+"""Conditions: what is asked of a customer, or of an event's data, as a value (docs/journeys.md, Conditions).
 
     tag("live_engaged") & (stage == Stage.GROWTH) & happened(trade_executed, at_least=2, within=days(30))
     wait_for(deposit_made, where=data("amount") >= 1000, …)
