@@ -155,39 +155,51 @@ async def give_all(
     show: Callable[[int], None] = lambda done: None,
 ) -> Tally:
     """Give many commands, so many at once, and no more than `a_minute`; each customer's fate goes into the tally."""
-    tally, free, pace = Tally(), asyncio.Semaphore(concurrency), _Pace(a_minute)
-    given = 0
-
-    async def one(command: Order) -> None:
-        nonlocal given
-        try:
-            obeyed = await give_one(command)
-            if obeyed.done:
-                tally.done += 1
-            else:
-                tally.refused[obeyed.told] += 1
-        except InputError as error:
-            tally.failed[command.customer_id] = str(error)
-        finally:
-            given += 1
-            show(given)
-            free.release()
-
+    giver, free, pace = _Giver(give_one, show), asyncio.Semaphore(concurrency), _Pace(a_minute)
     try:
         async with asyncio.TaskGroup() as group:
             async for command in orders:
                 await free.acquire()
                 await pace.next()
-                group.create_task(one(command))
+                group.create_task(giver.give(command)).add_done_callback(lambda _: free.release())
     except* SojournError as problems:
         problem = problems.exceptions[0]
     else:
-        return tally
+        return giver.tally
+    raise _how_far(problem, giver.tally) from problem
+
+
+def _how_far(problem: Exception, tally: Tally) -> SojournError:
+    """What kept the commands from going on, with what was done by then."""
     kind = InputError if isinstance(problem, InputError) else EngineError
-    raise kind(
+    return kind(
         f"{str(problem).rstrip('.')}. Before that, {tally.done:,} commands were done, and {tally.refused.total():,}"
         " refused. Run the command again when that is mended: what was done is not done twice."
-    ) from problem
+    )
+
+
+@dataclass(slots=True)
+class _Giver:
+    """Gives commands and keeps the tally."""
+
+    give_one: Callable[[Order], Awaitable[Obeyed]]
+    show: Callable[[int], None]
+    tally: Tally = field(default_factory=Tally)
+    given: int = 0
+
+    async def give(self, command: Order) -> None:
+        """Give one; that a customer's life does not take it is that customer's fate."""
+        try:
+            obeyed = await self.give_one(command)
+        except InputError as error:
+            self.tally.failed[command.customer_id] = str(error)
+        else:
+            if obeyed.done:
+                self.tally.done += 1
+            else:
+                self.tally.refused[obeyed.told] += 1
+        self.given += 1
+        self.show(self.given)
 
 
 class _Pace:

@@ -1,4 +1,4 @@
-"""Conditions: what is asked of a customer, or of an event's data, as a value (journey-language.md, `when`, `where`).
+"""Conditions: what is asked of a customer, or of an event's data, as a value (docs/journeys.md, Conditions).
 
     tag("live_engaged") & (stage == Stage.GROWTH) & happened(trade_executed, at_least=2, within=days(30))
     wait_for(deposit_made, where=data("amount") >= 1000, …)
@@ -212,7 +212,8 @@ def happened(
 ) -> Happened:
     """The customer did it, at least so often; `within` looks so far back, `since="run"` to the entry."""
     check_event(event, "happened(…)")
-    check_length(within, f"happened({event}): within=")
+    if within is not None:
+        check_length(within, f"happened({event}): within=")
     if within is not None and within <= timedelta(0):
         raise JourneyError(f"happened({event}): within must be longer than nothing, as in days(30)")
     check_where(event, where, f"happened({event})")
@@ -239,7 +240,7 @@ def check_event(event: object, place: str) -> None:
 
 def check_length(duration: object, place: str) -> None:
     """A length of time has a unit. Raises `JourneyError`."""
-    if duration is not None and not isinstance(duration, timedelta):
+    if not isinstance(duration, timedelta):
         raise JourneyError(f"{place} takes a length of time, as in days(3), not {told(duration)}")
 
 

@@ -182,9 +182,9 @@ class EventType(str):
     """The name of a kind of event, with what the language needs to know of it.
 
     A plain string in JSON and in comparisons. `milestone` events happen once in a life and are looked for in
-    the customer's whole life by default (journey-language.md, `wait_for`). `arrives_within` is how long after it
-    happened the news of it may come, as from a file of the next day (rule 10). `reverses` names the field with the id
-    of an event that this one undoes (rule 8).
+    the customer's whole life by default (docs/journeys.md, `since`). `arrives_within` is how long after it
+    happened the news of it may come, as from a file of the next day. `reverses` names the field with the id of an event
+    that this one undoes.
     """
 
     __slots__ = ("arrives_within", "data", "milestone", "reverses")

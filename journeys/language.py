@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date, time, timedelta
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from errors import JourneyError
 from journeys.conditions import (
@@ -43,7 +43,7 @@ from journeys.names import (
     TemplateName,
     Weekday,
 )
-from journeys.word import Word, told
+from journeys.word import TAKES, Word, told
 from journeys.words import (
     DEFAULT_CHANNELS,
     After,
@@ -129,11 +129,7 @@ def journey(
     """
     triggers = starts_on if isinstance(starts_on, tuple) else (starts_on,)
     exits = exits_on if isinstance(exits_on, tuple) else (exits_on,)
-    for trigger in triggers:
-        if not isinstance(trigger, StageEntered):
-            check_event(trigger, f"journey {name!r}, starts_on")
-    for event in exits:
-        check_event(event, f"journey {name!r}, exits_on")
+    _check_events(name, triggers, exits)
     check_of_customer(entry, f"journey {name!r}, entry", in_run=False)
     _check_key(name, key, triggers)
     return Journey(
@@ -182,10 +178,12 @@ def send(
     id: str | None = None,
 ) -> Send:
     """Plan one touch with a template, on the first of the channels that may carry it."""
+    if not isinstance(template, str):
+        raise JourneyError(f"send({told(template)}): write the name of a template, as in send('welcome')")
     return Send(
         id=_step_id(id, template),
         template=TemplateName(template),
-        channels=(channels,) if isinstance(channels, Channel) else tuple(channels),
+        channels=_several(channels, f"send({template!r})", "channels"),
         product=None if product is None else ProductId(product),
         expires=expires,
         on_cap=on_cap,
@@ -210,14 +208,17 @@ def wait_until(
     id: str | None = None,
 ) -> WaitUntil:
     """Wait for a time where the customer lives, as `"10:00"`: the next that fits, or that of the day `on`."""
-    days_of_week = (weekdays,) if isinstance(weekdays, Weekday) else tuple(weekdays)
+    days_of_week = _several(weekdays, f"wait_until({at!r})", "weekdays")
     clock = _time(at)
-    when = "-".join([at.replace(":", "-"), *([on] if on else []), *(["trading"] if trading_day else []), *days_of_week])
+    day = None if on is None else _date(on)
+    when = "-".join(
+        [at.replace(":", "-"), *([on] if on else []), *(["trading"] if trading_day else []), *map(str, days_of_week)]
+    )
     return WaitUntil(
         kind="wait_until",
         id=_step_id(id, f"until-{when}"[:64]),
         at=clock,
-        on=None if on is None else _date(on),
+        on=day,
         weekdays=days_of_week,
         trading_day=trading_day,
         on_past=on_past,
@@ -246,16 +247,7 @@ def wait_for(
     its data, so only events of this run count for it.
     """
     events = event if isinstance(event, tuple) else (event,)
-    if not events:
-        raise JourneyError("wait_for(any_of()): name an event, or several")
-    for each in events:
-        check_event(each, "wait_for(…)")
-        check_where(each, where, f"wait_for({each})")
-        if since == "ever" and (not each.milestone or where is not None):
-            raise JourneyError(
-                f"wait_for({each}, since='ever'): only milestones are remembered for life, and without their data:"
-                " use 'run'"
-            )
+    _check_waited_for(events, where, since)
     check_length(within, f"wait_for({'-or-'.join(events)}): within=")
     for_life = where is None and all(each.milestone for each in events)
     return WaitFor(
@@ -361,6 +353,15 @@ def short(duration: timedelta) -> str:
     return f"{seconds}s"
 
 
+def _several(values: object, place: str, attribute: str) -> tuple[Any, ...]:
+    """One of a kind, or several; whether they are of that kind is for the word to say."""
+    if isinstance(values, str):
+        return (values,)
+    if isinstance(values, Word) or not isinstance(values, Iterable):
+        raise JourneyError(f"{place}: {attribute} takes {TAKES[attribute]}, not {told(values)}")
+    return tuple(values)
+
+
 def _steps(steps: object, place: str) -> tuple[AnyStep, ...]:
     """Steps in a list: a word by itself is none, though Python could go through it."""
     if isinstance(steps, Word | str) or not isinstance(steps, Sequence):
@@ -383,9 +384,32 @@ def _told(condition: Condition) -> str:
             return "-".join(re.findall(r"\w+", str(getattr(condition, "tag", getattr(condition, "fact", "all")))))
 
 
+def _check_waited_for(events: tuple[EventType, ...], where: Condition | None, since: str | None) -> None:
+    if not events:
+        raise JourneyError("wait_for(any_of()): name an event, or several")
+    for each in events:
+        check_event(each, "wait_for(…)")
+        check_where(each, where, f"wait_for({each})")
+        if since == "ever" and (not each.milestone or where is not None):
+            raise JourneyError(
+                f"wait_for({each}, since='ever'): only milestones are remembered for life, and without their data:"
+                " use 'run'"
+            )
+
+
+def _check_events(name: str, triggers: tuple[Trigger, ...], exits: tuple[EventType, ...]) -> None:
+    for trigger in triggers:
+        if not isinstance(trigger, StageEntered):
+            check_event(trigger, f"journey {name!r}, starts_on")
+    for event in exits:
+        check_event(event, f"journey {name!r}, exits_on")
+
+
 def _check_key(name: str, key: str | None, triggers: tuple[Trigger, ...]) -> None:
     if key is None:
         return
+    if not isinstance(key, str):
+        raise JourneyError(f"journey {name!r}: key takes {TAKES['key']}, not {told(key)}")
     for trigger in triggers:
         if isinstance(trigger, StageEntered) or key not in trigger.data.model_fields:
             raise JourneyError(
@@ -402,5 +426,5 @@ def _time(text: str) -> time:
 def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise JourneyError(f"wait_until(on={text!r}): write the day as '2026-02-16'") from error

@@ -60,7 +60,7 @@ class WaitUntil(Word):
 class WaitFor(Word):
     """Wait for an event: `then` when it comes within the time, `otherwise` when it does not.
 
-    `or_events` count as well as `event`. `arrives_within` is how late the news may come (journey-language.md, rule 10).
+    `or_events` count as well as `event`. `arrives_within` is how late the news may come.
     """
 
     kind: Literal["wait_for"] = "wait_for"
@@ -116,7 +116,7 @@ class Split(Word):
 class AwardPoints(Word):
     """Credit points, once per customer, journey, entry and step.
 
-    `approval` names who allowed it, where points for an account, a deposit or a trade need to be (compliance.md).
+    `approval` names who allowed it, where points for an account, a deposit or a trade need to be.
     """
 
     kind: Literal["award_points"] = "award_points"
@@ -185,7 +185,7 @@ Reentry = Literal["never", "always"] | After
 
 
 class Journey(Word):
-    """A journey: see journey-language.md for what each attribute does.
+    """A journey: docs/journeys.md says what each attribute does.
 
     Raises `JourneyError` at import, with a sentence that says how to mend it, when it makes no sense.
     """

@@ -213,10 +213,11 @@ async def storm(stack: EmbeddedStack, database_url: str, seed: int) -> AsyncIter
 
 
 def places(kills: int, chance: random.Random) -> Iterator[Place | None]:
-    """Every await, before and after; then as many more by chance, one in four of them from outside."""
-    yield from PLACES[:kills]
-    for _ in range(kills - len(PLACES)):
-        yield chance.choice([*PLACES, *PLACES, *PLACES, *[None] * len(PLACES)])
+    """Every await, before and after, and once from outside; then as many more by chance, one in four from outside."""
+    first = [*PLACES, None]
+    yield from first[:kills]
+    for _ in range(kills - len(first)):
+        yield chance.choice(PLACES) if chance.random() < 0.75 else None
 
 
 def broken(result: Found) -> list[str]:

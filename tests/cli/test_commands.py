@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from cli.edge import exit_code
 from embedded import EmbeddedStack
 from journeys.onboarding_guidance import onboarding_guidance
-from journeys.published import with_templates
+from journeys.published import release, with_templates
 from journeys.templates import templates
 from rules.definitions import Catalogue
 from starter import starter
@@ -208,6 +208,18 @@ async def test_runs_move_only_when_asked_to(world: Live, run: Run, amy: str) -> 
     assert run_now.version == 1
     refused = await run("migrate-runs", JOURNEY, "--to", "99", *REASON)
     assert "version 99 of onboarding-guidance is not published" in refused.err
+
+
+async def test_workers_of_another_release_are_named_before_runs_move(
+    world: Live, run: Run, amy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that does not ship the version would refuse the moves that it is asked for."""
+    monkeypatch.setattr("cli.releases.TASK_QUEUE", world.task_queue)
+    move = ("migrate-runs", JOURNEY, "--to", "1", "--dry-run", *REASON)
+    assert "ships other journeys" not in (await run(*move)).out
+    monkeypatch.setattr("cli.releases.release", lambda: "00000000")
+    listed = (await run(*move)).out
+    assert f" {release()} ships other journeys than this release: end it, or it may refuse to move runs" in listed
 
 
 async def test_who_cannot_move_stays_and_is_named(world: Live, run: Run, amy: str) -> None:

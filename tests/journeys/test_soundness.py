@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from inspect import signature
+from itertools import product
 from typing import Any
 
 import pytest
 
 from errors import JourneyError
-from journeys import words
+from journeys import language, words
 from journeys.events import account_closed, app_opened, deposit_made, trade_executed
 from journeys.language import (
     Weekday,
@@ -110,3 +113,51 @@ def test_every_attribute_of_every_word_is_explained() -> None:
     """Whoever writes something else there is told what it takes."""
     every = [one for one in vars(words).values() if isinstance(one, type) and issubclass(one, Word)]
     assert {name for one in every for name in one.model_fields} <= set(TAKES)
+
+
+GIVEN: dict[str, dict[str, Any]] = {
+    "journey": {"name": "trial", "version": 1, "ends_after": days(9), "steps": [send("welcome")]},
+    "goal": {"event": trade_executed, "within": days(3)},
+    "after": {"duration": days(3)},
+    "send": {"template": "welcome"},
+    "wait": {"duration": days(1)},
+    "wait_until": {"at": "10:00"},
+    "wait_for": {"event": deposit_made, "within": days(3)},
+    "arm": {"name": "a", "percent": 50},
+    "award_points": {"points": 5, "reason": "r"},
+    "set_tag": {"tag": "a"},
+    "repeat": {"steps": [wait(days(1))], "every": days(2), "up_to": 3},
+    "end": {"outcome": "over"},
+    "days": {"number": 3},
+    "tag": {"name": "a"},
+    "happened": {"event": trade_executed},
+}
+ANYTHING = [
+    "vip",
+    5,
+    None,
+    3.5,
+    True,
+    [],
+    ["x"],
+    {},
+    app_opened,
+    tag("a"),
+    wait(days(1)),
+    [wait(days(2))],
+    days(2),
+    object,
+]
+
+
+@pytest.mark.parametrize("word", GIVEN)
+def test_whatever_is_written_behind_an_attribute_is_taken_or_refused_with_a_sentence(word: str) -> None:
+    """Anything may be typed there; nothing of how it is checked shows."""
+    function, said = getattr(language, word), list[str]()
+    for attribute, anything in product(signature(function).parameters, ANYTHING):
+        try:
+            function(**{**GIVEN[word], attribute: anything})
+        except JourneyError as error:
+            said.append(str(error))
+    assert said
+    assert [one for one in said if re.search("object at|Input should|does not fit|NoneType", one)] == []
