@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 
 from activities.channels import Accepted
@@ -44,7 +45,7 @@ async def register(world: Live) -> None:
     now = datetime.now(UTC)
     await asyncio.gather(*(world.event(customer, "app_registered", now) for customer in everybody))
     for customer in everybody:
-        await world.until(lambda customer=customer: _queued_or_sent(world, customer))
+        await world.until(partial(_queued_or_sent, world, customer))
 
 
 async def _queued_or_sent(world: Live, customer: str) -> bool:
