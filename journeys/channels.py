@@ -11,3 +11,6 @@ CARRIES: Mapping[Channel, frozenset[MessageClass]] = MappingProxyType(
         Channel.INBOX: frozenset(MessageClass),
     }
 )
+
+INTERRUPTS: frozenset[Channel] = frozenset({Channel.APP_PUSH})
+"""Those that make a sound: quiet hours hold their messages."""
