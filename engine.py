@@ -7,7 +7,6 @@ list.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
@@ -25,9 +24,10 @@ from temporalio.envconfig import ClientConfig
 from temporalio.plugin import SimplePlugin
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
 from errors import EngineError
+from sandbox import Sandbox
 from workflows.attributes import SEARCH_ATTRIBUTES
 from workflows.customer import CustomerLifecycle
 
@@ -145,6 +145,4 @@ def _configured() -> Mapping[str, Any]:
 
 def _sandboxed(existing: WorkflowRunner | None) -> WorkflowRunner:
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
-    if isinstance(existing, SandboxedWorkflowRunner):
-        return replace(existing, restrictions=restrictions)
-    return SandboxedWorkflowRunner(restrictions=restrictions)
+    return Sandbox(restrictions=restrictions)

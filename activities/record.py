@@ -28,12 +28,7 @@ async def read_record(pool: Pool) -> Record:
             record.runs.append(RunRow(*row))
         for row in await connection.fetch("SELECT customer_id, at, amount, reason FROM points_ledger"):
             record.points.append(PointsRow(*row))
-        for row in await connection.fetch(
-            """
-            SELECT customer_id, journey, entry, occurred_at FROM conversion
-            WHERE (customer_id, journey, entry) NOT IN (SELECT customer_id, journey, entry FROM conversion_reversal)
-            """
-        ):
+        for row in await connection.fetch("SELECT customer_id, journey, entry, occurred_at FROM standing_conversion"):
             record.conversions.append(ConversionRow(*row))
     record.sort()
     return record

@@ -66,7 +66,7 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
                 attribution=world.attribution,
             )
         if any(EVENTS[event.name].reverses for event in incoming):
-            await reverse(connection, customer_id)
+            await reverse(connection, customer_id, world.attribution)
         rows = []
         if request.answer and (incoming or current.folded < last_sequence):
             rows = await _not_folded(connection, current)

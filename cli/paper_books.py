@@ -21,7 +21,8 @@ def read_books(file: Path) -> dict[CustomerId, list[PaperEvent]]:
     books: dict[CustomerId, list[PaperEvent]] = {}
     for fact in read_facts(file):
         data = EVENTS[fact.name].data.model_validate(fact.data)
-        event = PaperEvent(fact.occurred_at, fact.name, data.held_until(fact.occurred_at), fact.data)
+        held_until = data.held_until(fact.occurred_at)
+        event = PaperEvent(fact.occurred_at, fact.name, held_until, fact.data, fact.fact_id)
         books.setdefault(fact.customer_id, []).append(event)
     return books
 

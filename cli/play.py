@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -30,7 +30,7 @@ from cli.paper_books import read_books, read_facts
 from cli.play_file import Lives, PlayOptions, event_named, first_event_named, read_lives
 from cli.play_options import file_options
 from cli.player import Moment, Player, percentile
-from cli.rehearsal import paper_world, record_of
+from cli.rehearsal import EVERYBODY, paper_world, record_of
 from cli.rehearse import assumptions
 from cli.report import Agreement, write_report
 from cli.report.summary import Summary, summary_of
@@ -171,9 +171,16 @@ async def _start_programs(stack: EmbeddedStack, opened: AsyncExitStack) -> None:
 
 
 async def prepare(pool: Pool, play: Play, lives: Lives) -> None:
-    """Everybody agrees to the inbox; the broker's books are there from the start."""
+    """Everybody lives in the zone of the file and agrees to the inbox; the broker's books are there from the start."""
     ids = [life.customer_id for life in lives.lives]
-    await pool.execute("INSERT INTO customer (customer_id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", ids)
+    await pool.execute(
+        """
+        INSERT INTO customer (customer_id, zone) SELECT unnest($1::text[]), $2
+        ON CONFLICT (customer_id) DO UPDATE SET zone = excluded.zone, version = customer.version + 1
+        """,
+        ids,
+        str(play.options.zone),
+    )
     await pool.execute(
         """
         INSERT INTO consent (customer_id, message_class, channel, given, source, text_version, at)
@@ -195,7 +202,8 @@ async def prepare(pool: Pool, play: Play, lives: Lives) -> None:
 def _rehearse(play: Play, lives: Lives) -> Record:
     """The same lives on paper: to pace the play, and to compare it with."""
     books = read_books(play.facts) if play.facts else {}
-    return record_of(lives.lives, paper_world([Channel.INBOX]), lives.last, books)
+    everybody = replace(EVERYBODY, zone=str(play.options.zone))
+    return record_of(lives.lives, paper_world([Channel.INBOX], everybody=everybody), lives.last, books)
 
 
 def _clock(play: Play, lives: Lives, rehearsed: Record) -> Clock:

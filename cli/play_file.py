@@ -59,11 +59,12 @@ class PlayOptions:
 
 
 class LifeEvent(NamedTuple):
-    """An event as a file tells it, its time in UTC, its data checked."""
+    """An event as a file tells it, its time in UTC, its data checked; without an id if the file gives none."""
 
     at: datetime
     name: str
     data: EventData
+    event_id: str = ""
 
     def payload(self) -> dict[str, Any]:
         """The data as a backend would send it."""
@@ -160,7 +161,8 @@ def life_of(customer_id: CustomerId, rows: Sequence[FileRow], options: PlayOptio
     for at, row in in_order if options.event else _once(in_order):
         try:
             event = options.event or _event_of(row)
-            events.append(LifeEvent(at, event, _fitting(event, row)))
+            event_id = "" if options.event else str(row.values.get("event_id") or "")
+            events.append(LifeEvent(at, event, _fitting(event, row), event_id))
         except InputError as error:
             rejects.append(Reject(row.line, row.text, str(error)))
     first = options.first_event

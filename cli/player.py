@@ -129,7 +129,7 @@ class Player:
                 start_signal=RECORD_EVENT,
                 start_signal_args=[
                     {
-                        "event_id": f"play-{number}",
+                        "event_id": event.event_id or f"play-{number}",
                         "name": event.name,
                         "occurred_at": event.at.isoformat(),
                         "data": event.payload(),

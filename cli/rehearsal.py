@@ -90,7 +90,7 @@ def record_of(lives: Iterable[Life], world: PaperWorld, until: datetime, books: 
     """What happens to customers up to and including `until`, sorted."""
     record = Record()
     for life in lives:
-        events = [PaperEvent(at, name, data.held_until(at), vars(data)) for at, name, data in life.events]
+        events = [PaperEvent(at, name, data.held_until(at), vars(data), id) for at, name, data, id in life.events]
         world.live(life.customer_id, events, until, record, books.get(life.customer_id, ()))
     record.sort()
     return record

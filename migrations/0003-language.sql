@@ -87,17 +87,28 @@ CREATE TABLE withheld_award (
 );
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON withheld_award FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
--- An event that undid a goal, as a deposit that was sent back: the conversion stands, and this row takes it away.
+-- A run whose goal was undone may reach it again, by another event.
+ALTER TABLE conversion DROP CONSTRAINT conversion_pkey, ADD PRIMARY KEY (customer_id, journey, entry, event_id);
+
+-- An event that undid a goal, as a deposit that was sent back: the conversion by the event `converted_by` stands, and
+-- this row takes it away.
 CREATE TABLE conversion_reversal (
-    customer_id text NOT NULL,
-    journey     text NOT NULL,
-    entry       integer NOT NULL,
-    event_id    text NOT NULL,
-    occurred_at timestamptz NOT NULL,
-    recorded_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (customer_id, journey, entry),
-    FOREIGN KEY (customer_id, journey, entry) REFERENCES conversion
+    customer_id  text NOT NULL,
+    journey      text NOT NULL,
+    entry        integer NOT NULL,
+    converted_by text NOT NULL,
+    event_id     text NOT NULL,
+    occurred_at  timestamptz NOT NULL,
+    recorded_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (customer_id, journey, entry, converted_by),
+    FOREIGN KEY (customer_id, journey, entry, converted_by) REFERENCES conversion (customer_id, journey, entry, event_id)
 );
+-- The conversions that count: one for a run at most.
+CREATE VIEW standing_conversion AS
+    SELECT conversion.* FROM conversion
+    WHERE NOT EXISTS (SELECT FROM conversion_reversal AS undone
+                      WHERE (undone.customer_id, undone.journey, undone.entry, undone.converted_by)
+                          = (conversion.customer_id, conversion.journey, conversion.entry, conversion.event_id));
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON conversion_reversal
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 

@@ -42,12 +42,13 @@ from rules.touches import planned_touch, touch_key
 
 
 class PaperEvent(NamedTuple):
-    """An event as a file tells it; `held_until` as in `RecordedEvent`."""
+    """An event as a file tells it; `held_until` as in `RecordedEvent`. Only an event with an id can be undone."""
 
     at: datetime
     name: str
     held_until: datetime | None = None
     data: Data = MappingProxyType({})
+    event_id: str = ""
 
 
 class PaperCommand(NamedTuple):
@@ -116,8 +117,9 @@ class PaperWorld:
         told.live(events, until)
 
 
-class _Window(NamedTuple):
-    """Where a run's goal counts, also after the run has ended."""
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Where a run's goal counts, also after the run has ended, and the events that reached it, in their order."""
 
     journey: JourneyName
     entry: int
@@ -125,6 +127,7 @@ class _Window(NamedTuple):
     where: Condition | None
     opens: datetime
     closes: datetime
+    reached: list[tuple[EventId, datetime]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -137,6 +140,8 @@ class _PaperLife:
     sequence: int = 0
     opted_out: tuple[str, ...] = ()
     windows: list[_Window] = field(default_factory=list)
+    undone: set[str] = field(default_factory=set)
+    """The ids of events that another event undid."""
     in_flight: list[SendMessage] = field(default_factory=list)
     tags: tuple[str, ...] = ()
     past: list[PastEvent] = field(default_factory=list)
@@ -170,6 +175,7 @@ class _PaperLife:
         self._let_time_pass(until + timedelta.resolution)
         for run in self.state.runs:
             self.record.runs.append(RunRow(self.customer_id, run.journey, run.entry, run.entered_at, None, ""))
+        self._convert()
 
     def _let_time_pass(self, until: datetime) -> None:
         """Act on every deadline strictly before `until`."""
@@ -182,9 +188,11 @@ class _PaperLife:
         self.sequence += 1
         name = event.name
         milestone, starts = EVENTS[name].milestone, bool(self.world.catalogue.starting_on_event(name))
-        event_id = EventId(str(self.sequence))
+        event_id = EventId(event.event_id or str(self.sequence))
         asked = self.world.catalogue.fields_asked.get(name, ())
         data = {field: event.data[field] for field in asked if field in event.data} if asked else {}
+        if (undone := EVENTS[name].reverses) is not None:
+            self.undone.add(str(event.data.get(undone, "")))
         if name in self.world.catalogue.events_asked:
             self.past.append(PastEvent(name, event.at, event.data))
         return RecordedEvent(self.sequence, event_id, name, event.at, milestone, starts, event.held_until, data)
@@ -198,14 +206,20 @@ class _PaperLife:
         self._perform(commands.obey(self.state, command, at))
 
     def _note(self, event: RecordedEvent) -> None:
-        """What the books would do when the event is recorded: conversions, and an opt-out at once."""
+        """What the books would do when the event is recorded: a goal reached, and an opt-out at once."""
         if event.name == opted_out_of_marketing:
             self.opted_out = ("marketing",)
-        for window in list(self.windows):
+        for window in self.windows:
             counts = window.event == event.name and window.opens <= event.at <= window.closes
             if counts and fits(window.where, event.data):
-                self.windows.remove(window)
-                self.record.conversions.append(ConversionRow(self.customer_id, window.journey, window.entry, event.at))
+                window.reached.append((event.event_id, event.at))
+
+    def _convert(self) -> None:
+        """Each run converts by the first event that reached its goal and was not undone."""
+        for window in self.windows:
+            at = next((at for event_id, at in window.reached if event_id not in self.undone), None)
+            if at is not None:
+                self.record.conversions.append(ConversionRow(self.customer_id, window.journey, window.entry, at))
 
     def _perform(self, effects: Effects) -> None:
         """Do what the rules ask for, and then, one after the other, what follows from the touches."""

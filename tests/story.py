@@ -22,6 +22,7 @@ from itertools import count
 from zoneinfo import ZoneInfo
 
 from activities.local_time import resolve_local_time
+from errors import InputError
 from journeys.events import EventType
 from journeys.names import Channel, CustomerId, MessageClass, RiskClass, Stage
 from journeys.published import with_templates
@@ -52,9 +53,13 @@ class Story:
     books: Sequence[PaperEvent] = ()
     customer_id: str = "story"
 
-    def when(self, event: EventType, *, on_day: float, **data: object) -> Story:
-        """The customer does something; 1.5 is 36 hours after the beginning. `data` is what the event says."""
-        return replace(self, events=(*self.events, PaperEvent(START + on_day * DAY, event, data=data)))
+    def when(self, event: EventType, *, on_day: float, event_id: str = "", **data: object) -> Story:
+        """The customer does something; 1.5 is 36 hours after the beginning. `data` is what the event says.
+
+        The `event_id` is for another event to name, as a deposit that is sent back.
+        """
+        happened = PaperEvent(START + on_day * DAY, event, data=data, event_id=event_id)
+        return replace(self, events=(*self.events, happened))
 
     def in_the_books(self, event: EventType, *, on_day: float, **data: object) -> Story:
         """The customer does something that no backend tells, but the broker's own books know."""
@@ -81,15 +86,28 @@ class Story:
         )
 
     def in_arm(self, split: str, arm: str) -> Story:
-        """A customer whom a split puts into an arm."""
-        step = next(one for one in all_steps(self.journey.steps) if isinstance(one, Split) and one.name == split)
+        """A customer whom a split puts into an arm. `InputError` if there is no such split, or nobody in that arm."""
+        step = self._split(split)
+        shares = {one.name: one.percent for one in step.arms}
+        if not shares.get(arm):
+            told = ", ".join(f"{name} ({percent} %)" for name, percent in shares.items())
+            raise InputError(f"split {split!r} puts nobody into an arm {arm!r}: its arms are {told}")
         ids = (CustomerId(f"story-{number}") for number in count())
         return replace(self, customer_id=next(one for one in ids if arm_of(step, one)[1].name == arm))
 
+    def _split(self, name: str) -> Split:
+        splits = [one for one in all_steps(self.journey.steps) if isinstance(one, Split)]
+        for one in splits:
+            if one.name == name:
+                return one
+        known = ", ".join(repr(one.name) for one in splits) or "none"
+        raise InputError(f"{self.journey.name} has no split {name!r}: its splits are {known}")
+
     def held_out(self) -> Story:
-        """A customer in the control arm of the journey."""
+        """A customer in the control arm of the journey. `InputError` if it has none."""
         name, percent = self.journey.name, self.journey.holdout
-        assert percent, f"{name} holds nobody out"
+        if not percent:
+            raise InputError(f"{name} holds nobody out: give it holdout=…")
         ids = (CustomerId(f"story-{number}") for number in count())
         return replace(self, customer_id=next(one for one in ids if held_out(name, percent, one)))
 

@@ -63,6 +63,15 @@ async def test_the_facts_of_a_play_are_there_with_their_data(pool: Pool, tmp_pat
     assert tuple(fact) == ("bus-1", "deposit_made", {"amount": "5000.00"})
 
 
+async def test_the_customers_of_a_play_live_in_its_zone(pool: Pool, tmp_path: Path) -> None:
+    """As they do in a rehearsal: a wait for nine o'clock is over at nine o'clock there."""
+    rows = tmp_path / "rows.csv"
+    rows.write_text("customer_id,date\nC-1,2026-03-02\n")
+    options = PlayOptions(event_named("account_opened"), ZoneInfo("Europe/Berlin"))
+    await prepare(pool, Play(rows, options, tmp_path, None, None, leave=True), read_lives(rows, options))
+    assert await pool.fetchval("SELECT zone FROM customer") == "Europe/Berlin"
+
+
 def test_a_play_on_servers_that_are_not_a_sandbox_is_refused() -> None:
     """It would award real points and send real messages."""
     done = starter(*PLAY, "--exit", environment={"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})

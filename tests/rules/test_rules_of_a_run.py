@@ -13,6 +13,7 @@ from journeys.events import (
     app_registered,
     checked_in,
     deposit_made,
+    deposit_returned,
     trade_executed,
 )
 from journeys.language import (
@@ -133,6 +134,33 @@ class TestGoalAndExit:
         """Under the name of the event."""
         told = story(a_journey("one", exits_on=checked_in)).when(checked_in, on_day=3)
         assert told.ends() == ["day 3 exit: checked_in"]
+
+
+class TestConversions:
+    """Rule 8: once per run, by the first event that is not undone."""
+
+    @pytest.fixture
+    def told(self) -> Story:
+        """A deposit on the second day is the goal, within ten days."""
+        return story(a_journey("first", goal=goal(deposit_made, within=days(10)))).when(
+            deposit_made, on_day=2, event_id="d-1", amount="1000.00"
+        )
+
+    def test_a_goal_converts_once(self, told: Story) -> None:
+        """A second deposit is no second conversion."""
+        assert told.when(deposit_made, on_day=4, amount="1000.00").conversions() == ["day 2 converted"]
+
+    def test_a_deposit_that_is_sent_back_takes_the_conversion_away(self, told: Story) -> None:
+        """It counts as not made; the run stays ended."""
+        undone = told.when(deposit_returned, on_day=3, deposit="d-1")
+        assert undone.conversions() == []
+        assert undone.ends() == ["day 2 goal"]
+
+    @pytest.mark.parametrize(("day", "converted"), [(2.5, ["day 2 converted"]), (5, ["day 5 converted"]), (11, [])])
+    def test_the_next_deposit_in_the_window_counts_then(self, told: Story, day: float, converted: list[str]) -> None:
+        """Whether it came before the return or after it."""
+        undone = told.when(deposit_returned, on_day=3, deposit="d-1").when(deposit_made, on_day=day, amount="1000.00")
+        assert undone.conversions() == converted
 
 
 class TestPause:

@@ -1,8 +1,10 @@
 """Every word of the language, as a story: what it does, on paper, day by day."""
 
+import re
+
 import pytest
 
-from errors import JourneyError
+from errors import InputError, JourneyError
 from journeys.events import (
     app_opened,
     app_registered,
@@ -151,6 +153,27 @@ def test_a_split_shares_out_by_a_hash_and_stays_with_it() -> None:
     told = trial(split("tone", arm("warm", 50, [later("warm")]), arm("dry", 50, [later("dry")])))
     assert told.in_arm("tone", "warm").touches() == ["day 0 warm"]
     assert told.in_arm("tone", "dry").touches() == ["day 0 dry"]
+
+
+@pytest.mark.parametrize(
+    ("split_name", "arm_name", "refused"),
+    [
+        ("tone", "hot", "puts nobody into an arm 'hot': its arms are warm (100 %), dry (0 %)"),
+        ("tone", "dry", "puts nobody into an arm 'dry'"),
+        ("ton", "warm", "has no split 'ton': its splits are 'tone'"),
+    ],
+)
+def test_a_story_of_an_arm_that_nobody_is_in_says_which_there_are(split_name: str, arm_name: str, refused: str) -> None:
+    """It would look for such a customer for ever."""
+    told = trial(split("tone", arm("warm", 100, [later("warm")]), arm("dry", 0, [later("dry")])))
+    with pytest.raises(InputError, match=re.escape(refused)):
+        told.in_arm(split_name, arm_name)
+
+
+def test_a_story_of_a_control_arm_needs_one() -> None:
+    """A journey that holds nobody out has none."""
+    with pytest.raises(InputError, match="holds nobody out: give it holdout"):
+        trial(WELCOME).held_out()
 
 
 def test_tags_that_a_journey_sets_and_clears_are_seen_by_its_conditions() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from embedded import EmbeddedStack
 from journeys.events import EventType, app_opened, app_registered, deposit_made
 from journeys.language import (
@@ -159,7 +161,50 @@ async def test_a_deposit_that_is_sent_back_takes_its_conversion_away(stack: Embe
         await world.event(amy, "deposit_returned", BORN + timedelta(seconds=20), {"deposit": "d1"}, id="r1")
         await world.settled(amy)
         assert await world.rows("SELECT event_id FROM conversion") == [("d1",)]
-        assert await world.rows("SELECT event_id FROM conversion_reversal") == [("r1",)]
+        assert await world.rows("SELECT event_id, converted_by FROM conversion_reversal") == [("r1", "d1")]
+
+
+@pytest.mark.parametrize("order", ["d1 r1 d2", "d1 d2 r1", "d2 d1 r1", "r1 d1 d2"])
+async def test_a_second_deposit_converts_when_the_first_was_sent_back(
+    order: str, stack: EmbeddedStack, database_url: str
+) -> None:
+    """In whatever order the news of the three comes: one conversion stands, by the deposit that was kept."""
+    told = {
+        "d1": ("deposit_made", 10, {"amount": "10.00"}),
+        "d2": ("deposit_made", 15, {"amount": "20.00"}),
+        "r1": ("deposit_returned", 20, {"deposit": "d1"}),
+    }
+    one = published("deposits", send("welcome"), wait(days(9)), goal=goal(deposit_made, within=days(30)))
+    async with live(stack, database_url, [one]) as world:
+        amy = await registered(world)
+        for event_id in order.split():
+            name, seconds, said = told[event_id]
+            await world.event(amy, name, BORN + timedelta(seconds=seconds), said, id=event_id)
+            await world.settled(amy)
+        assert await world.rows("SELECT event_id, step, credited FROM standing_conversion") == [("d2", "welcome", True)]
+
+
+async def test_the_credit_goes_by_when_a_touch_was_sent_not_by_when_it_was_planned(
+    stack: EmbeddedStack, database_url: str
+) -> None:
+    """A touch that a brake held until after the deposit has not led to it."""
+    one = published("deposits", send("welcome"), wait(days(9)), goal=goal(deposit_made, within=days(30)))
+    async with live(stack, database_url, [one]) as world:
+        amy = await registered(world)
+        await world.settled(amy)
+        await world.pool.execute(
+            """
+            INSERT INTO touch (customer_id, journey, entry, step, occurrence, definition, template, content_hash,
+                               message_class, channel, language, planned_at, judged_at, outcome, facts, verdicts)
+            SELECT customer_id, journey, entry, 'held', 1, definition, template, content_hash, message_class,
+                   channel, language, $1, $2, 'sent', facts, verdicts FROM touch
+            """,
+            BORN + timedelta(seconds=5),
+            BORN + timedelta(seconds=20),
+        )
+        await world.event(amy, "deposit_made", BORN + timedelta(seconds=10), {"amount": "10.00"}, id="d1")
+        await world.settled(amy)
+        assert await world.rows("SELECT event_id, step, credited FROM conversion") == [("d1", "welcome", True)]
 
 
 async def test_the_third_journey_waits_for_a_slot_and_gets_it(stack: EmbeddedStack, database_url: str) -> None:

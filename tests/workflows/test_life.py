@@ -29,7 +29,7 @@ async def test_a_goal_ends_the_run_at_once(stack: EmbeddedStack, database_url: s
         amy = world.customer("amy")
         await world.event(amy, "app_registered", ago(hours=2))
         await world.settled(amy)
-        await world.event(amy, "trade_executed", ago(hours=1), {"amount": "10.00"})
+        await world.event(amy, "trade_executed", ago(), {"amount": "10.00"})
         view = await world.settled(amy)
         assert [run.journey for run in view.state.runs] == ["growth-nudges"]
         assert view.state.lifecycle.stage is Stage.GROWTH

@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ EVENTS: dict[str, dict[str, Any]] = {
     "account_opened": {},
     "questionnaire_completed": {},
     "deposit_made": {"amount": "1000.00"},
+    "deposit_returned": {"deposit": "e2"},
     "trade_executed": {"amount": "500.00"},
     "checked_in": {},
     "wealth_product_purchased": {"product": "WP-1", "term_days": 60},
@@ -64,14 +66,17 @@ def on_paper(world: Live, customers: dict[str, list[tuple[datetime, str]]]) -> R
     for customer, events in customers.items():
         held = {"wealth_product_purchased": timedelta(days=60)}
         paper_events = [
-            PaperEvent(at, name, at + held[name] if name in held else None, EVENTS[name]) for at, name in events
+            PaperEvent(at, name, at + held[name] if name in held else None, EVENTS[name], f"e{number}")
+            for number, (at, name) in enumerate(events)
         ]
         paper.live(CustomerId(customer), paper_events, FAR, record)
     record.sort()
     return record
 
 
-async def for_real(world: Live, customers: dict[str, list[tuple[datetime, str]]], continue_after: int) -> Record:
+async def for_real(
+    world: Live, customers: dict[str, list[tuple[datetime, str]]], continue_after: int, cached: int = 500
+) -> Record:
     """What the durable world does: every event is in the inbox before the first worker comes."""
     start = {**after_everything(FAR), "continue_after": continue_after}
     for customer, events in customers.items():
@@ -82,7 +87,7 @@ async def for_real(world: Live, customers: dict[str, list[tuple[datetime, str]]]
         )
         for number, (at, name) in enumerate(events):
             await world.event(customer, name, at, EVENTS[name], id=f"e{number}", start=start)
-    async with world.working():
+    async with world.working(max_cached_workflows=cached):
         async with asyncio.timeout(60):
             await asyncio.gather(*(world.handle(customer).result() for customer in customers))
     return await read_record(world.pool)
@@ -122,11 +127,31 @@ async def test_the_worlds_agree_whatever_the_journeys_are(
         await agree(world, lives, continue_after)
 
 
-async def agree(world: Live, lives: list[list[tuple[timedelta, str]]], continue_after: int) -> None:
+SCRIPTS: list[list[tuple[timedelta, str]]] = [
+    [],
+    [(timedelta(days=2), "account_opened"), (timedelta(days=1), "questionnaire_completed")],
+    [(timedelta(days=5), "account_opened"), (timedelta(days=9), "deposit_made"), (timedelta(0), "trade_executed")],
+    [(timedelta(days=40), "wealth_product_purchased"), (timedelta(days=200), "opted_out_of_marketing")],
+]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+async def test_a_worker_without_a_cache_does_what_the_paper_world_says(
+    script: list[tuple[timedelta, str]], stack: EmbeddedStack, database_url: str
+) -> None:
+    """Each task of the life replays it from its beginning, so that each decision is made many times.
+
+    One life at a time: a worker without a cache has room for one, and the others wait until the server asks again.
+    """
+    async with live(stack, database_url, working=False) as world:
+        await agree(world, [script], 500, cached=0)
+
+
+async def agree(world: Live, lives: list[list[tuple[timedelta, str]]], continue_after: int, cached: int = 500) -> None:
     """The record of some lives is the same in both worlds, row by row."""
     await world.pool.execute("TRUNCATE customer CASCADE")
     customers = {world.customer(f"c{number}"): dated(script) for number, script in enumerate(lives)}
-    real = await for_real(world, customers, continue_after)
+    real = await for_real(world, customers, continue_after, cached)
     paper = on_paper(world, customers)
     assert real.stage_changes == paper.stage_changes
     assert real.runs == paper.runs
