@@ -59,7 +59,7 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
     # With a simulated clock the touch is judged as of its due time: what happened after is not known yet.
     as_of = plan.send.asked_for if plan.clock.simulated else None
     judged_at = plan.time_of_judgement()
-    caps = caps_of(plan.touch.message_class, plan.touch.channels)
+    caps = caps_of(plan.touch.message_class, plan.touch.channels, world.caps)
     row = await world.pool.fetchrow(
         _STATEMENT,
         *plan.identity,
@@ -118,7 +118,7 @@ def _facts(world: World, plan: TouchPlan, row: asyncpg.Record, judged_at: dateti
         brakes=tuple(map(brake_of, row["brakes"] or ())),
         quiet_until=quiet_until(world.quiet_hours, judged_at, row["zone"]) if interrupting else None,
         interrupting=interrupting,
-        caps=caps_of(touch.message_class, touch.channels),
+        caps=caps_of(touch.message_class, touch.channels, world.caps),
         heard=_HEARD.validate_python(row["heard"] or ()),
         control=plan.send.control,
     )

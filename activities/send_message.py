@@ -100,12 +100,20 @@ async def _decided_before(world: World, plan: TouchPlan, facts: Facts, record: D
 
 
 def _stop(plan: TouchPlan, facts: Facts, channel: Channel) -> Judgement:
-    """Whether somebody has stopped a claimed touch: the gates of its channel that a person can close, and no other.
+    """Whether somebody has stopped a claimed touch: the gates that a person can close, and no other.
 
     Whatever else has changed since says nothing about a message that the customer may have already.
     """
-    touch = replace(plan.touch, channels=(channel,), in_turn=0)
-    closed = Facts(facts.judged_at, opted_out=facts.opted_out, consents=facts.consents, brakes=facts.brakes)
+    touch = replace(plan.touch, channels=(channel,), in_turn=0, product=None, approved_until=None)
+    closed = Facts(
+        facts.judged_at,
+        suppressed=facts.suppressed,
+        recalled=facts.recalled,
+        opted_out=facts.opted_out,
+        consents=facts.consents,
+        also_carries=facts.also_carries,
+        brakes=facts.brakes,
+    )
     return judge(touch, closed, plan.key)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from journeys.caps import CAPS, Cap
-from journeys.names import Channel, JourneyName, MessageClass
+from journeys.names import Channel, MessageClass
 
 LONGEST = max((cap.within for cap in CAPS if cap.channel in (None, *Channel)), default=timedelta(0))
 """What is older counts against no cap of a channel that there is."""
@@ -25,10 +25,10 @@ def caps_on(message_class: MessageClass, channel: Channel, caps: Sequence[Cap] =
     return tuple(cap for cap in caps if message_class in cap.classes and cap.channel in (None, channel))
 
 
-def caps_of(message_class: MessageClass, channels: Iterable[Channel]) -> tuple[Cap, ...]:
+def caps_of(message_class: MessageClass, channels: Iterable[Channel], caps: Sequence[Cap] = CAPS) -> tuple[Cap, ...]:
     """The caps that a touch of a class may fall under on one of some channels."""
     asked = {None, *map(str, channels)}
-    return tuple(cap for cap in CAPS if message_class in cap.classes and cap.channel in asked)
+    return tuple(cap for cap in caps if message_class in cap.classes and cap.channel in asked)
 
 
 def room_at(touch: CountedTouch, caps: Sequence[Cap], heard: Sequence[CountedTouch]) -> datetime:
@@ -57,16 +57,16 @@ class Heard:
     """
 
     touches: list[CountedTouch] = field(default_factory=list)
-    shadows: dict[tuple[JourneyName, int], list[CountedTouch]] = field(default_factory=dict)
+    shadows: dict[tuple[str, int], list[CountedTouch]] = field(default_factory=dict)
 
-    def lately(self, at: datetime, control_run: tuple[JourneyName, int] | None = None) -> tuple[CountedTouch, ...]:
+    def lately(self, at: datetime, control_run: tuple[str, int] | None = None) -> tuple[CountedTouch, ...]:
         """All that may count against a touch at a time, of a run of the control arm or of any other."""
         if self.touches and self.touches[0].at <= at - LONGEST:
             self.touches = [one for one in self.touches if one.at > at - LONGEST]
         own = self.shadows.get(control_run, []) if control_run is not None else []
         return tuple(one for one in (*self.touches, *own) if one.at > at - LONGEST)
 
-    def add(self, touch: CountedTouch, control_run: tuple[JourneyName, int] | None = None) -> None:
+    def add(self, touch: CountedTouch, control_run: tuple[str, int] | None = None) -> None:
         """Count a touch from now on."""
         if control_run is None:
             self.touches.append(touch)

@@ -30,6 +30,7 @@ CHINA = timedelta(hours=8)
 APPROVED_CLASSES = frozenset({MessageClass.MARKETING, MessageClass.ADVICE})
 """Texts of these classes, and every text with a product, pass a review before use (compliance.md)."""
 HOLDOUT = "holdout"
+CAP = "cap"
 
 
 class BrakeMode(StrEnum):
@@ -381,7 +382,7 @@ def _within_caps(touch: Touch, channel: Channel, facts: Facts) -> Verdict:
     room = room_at(one, caps_on(touch.message_class, channel, facts.caps), facts.heard)
     if touch.critical or room <= facts.judged_at:
         return _verdict("caps", "", channel)
-    return Verdict("caps", "hold" if touch.holds_on_cap else "refuse", "cap", channel, room)
+    return Verdict("caps", "hold" if touch.holds_on_cap else "refuse", CAP, channel, room)
 
 
 def _held_out(touch: Touch, facts: Facts) -> Verdict:

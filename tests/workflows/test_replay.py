@@ -17,7 +17,17 @@ from tests.live import live
 from tests.replay import CORPUS
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ("journeys", "rules", "activities", "workflows", "tests", "errors.py", "engine.py", "sandbox.py", "settings.py")
+NEEDED = (
+    "journeys",
+    "rules",
+    "activities",
+    "workflows",
+    "tests",
+    "errors.py",
+    "engine.py",
+    "sandbox.py",
+    "settings.py",
+)
 
 
 @pytest.fixture
