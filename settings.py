@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import time, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from errors import SettingsError
+from payload_keys import PayloadKeys
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SHORTEST_TOKEN = 20
 _DURATION = re.compile(r"(\d+)\s*([smhd])")
 
 
@@ -28,7 +31,7 @@ def _duration(value: object) -> object:
     return timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else value
 
 
-_QUIET_HOURS = re.compile(r"(\d\d:\d\d)-(\d\d:\d\d)")
+_QUIET_HOURS = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)")
 
 
 class QuietSpan(NamedTuple):
@@ -50,6 +53,30 @@ def _quiet_span(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
+
+
+def _payload_keys(value: object) -> object:
+    return PayloadKeys.parse(value) if isinstance(value, str) else value
+
+
+def _named_tokens(value: object) -> object:
+    """Take `name:token,name:token`."""
+    if not isinstance(value, str):
+        return value
+    tokens: dict[str, str] = {}
+    for place, part in enumerate(value.split(","), 1):
+        name, _, token = part.strip().partition(":")
+        if not _NAME.fullmatch(name) or name in tokens or len(token) < SHORTEST_TOKEN:
+            raise ValueError(
+                f"entry {place} is not `name:token` with a name of its own (letters, digits, `.`, `_`, `-`)"
+                f" and a token of at least {SHORTEST_TOKEN} characters"
+            )
+        tokens[name] = token
+    return tokens
+
+
+NamedTokens = Annotated[Mapping[str, SecretStr], NoDecode, BeforeValidator(_named_tokens)]
+Origin = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
 _from = partial(Field, validate_default=True)
 
 
@@ -71,10 +98,15 @@ class Settings(BaseSettings):
     inbox_token: SecretStr | None = _from(default=None, validation_alias="SOJOURN_INBOX_TOKEN")
     web_port: int = _from(default=8480, ge=0, le=65_535, validation_alias="SOJOURN_WEB_PORT")
 
-    quiet_hours: Annotated[QuietSpan | None, BeforeValidator(_quiet_span)] = _from(
+    quiet_hours: Annotated[QuietSpan | None, NoDecode, BeforeValidator(_quiet_span)] = _from(
         default=QuietSpan(time(21), time(8)), validation_alias="SOJOURN_QUIET_HOURS"
     )
     assessment_valid: Duration = _from(default=timedelta(days=365), validation_alias="SOJOURN_ASSESSMENT_VALID")
+    payload_keys: Annotated[PayloadKeys, NoDecode, BeforeValidator(_payload_keys)] = _from(
+        default=PayloadKeys(), validation_alias="SOJOURN_PAYLOAD_KEYS"
+    )
+    codec_origin: Origin | None = _from(default=None, validation_alias="SOJOURN_CODEC_ORIGIN")
+    codec_tokens: NamedTokens = _from(default={}, validation_alias="SOJOURN_CODEC_TOKENS")
 
     attribution: Duration = _from(default=timedelta(days=7), validation_alias="SOJOURN_ATTRIBUTION")
     backfill_horizon: Duration = _from(default=timedelta(days=7), validation_alias="SOJOURN_BACKFILL_HORIZON")
@@ -101,7 +133,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _production_keeps_quiet(self) -> Self:
-        if self.quiet_hours is None and self.environment == "production":
+        none = self.quiet_hours is None or self.quiet_hours.begins == self.quiet_hours.ends
+        if none and self.environment == "production":
             raise ValueError("SOJOURN_QUIET_HOURS cannot be off in production: write them as 21:00-08:00")
         return self
 
@@ -113,6 +146,15 @@ class Settings(BaseSettings):
                 "or run `starter.py up` for a local one."
             )
         return self.database_url.get_secret_value()
+
+    def require_payload_keys(self) -> PayloadKeys:
+        """The keys for payloads; SettingsError if there are none and the target is not the embedded stack."""
+        if not self.payload_keys and self.environment != "embedded":
+            raise SettingsError(
+                "Temporal would keep customers' data readable: set SOJOURN_PAYLOAD_KEYS (`starter.py payload-key`"
+                " prints a key), the same for workers and commands. Only the stack of `starter.py up` needs none."
+            )
+        return self.payload_keys
 
 
 def load_settings() -> Settings:

@@ -42,6 +42,7 @@ COMMANDS = {
     "preview": Lazy("cli.preview:preview", "Show what a journey does: steps, every path with its calendar, a page."),
     "schemas": Lazy("cli.schemas:schemas", "Write the JSON Schemas of the events into docs/events/."),
     "publish": Lazy("cli.journeys:publish", "Publish a version of a journey."),
+    "payload-key": Lazy("cli.payload_key:payload_key", "Print a fresh key for the encryption of payloads."),
     "rehearse": Lazy("cli.rehearse:rehearse", "Let the journeys run over a file of events on paper."),
     "play": Lazy("cli.play:play", "Let the journeys run over a file of events on the real engine, sped up."),
 }

@@ -116,12 +116,13 @@ async def running(workers: Sequence[Worker]) -> AsyncIterator[None]:
 async def work() -> None:
     """Run until SIGINT or SIGTERM."""
     settings = load_settings()
+    keys = settings.require_payload_keys()
     set_up_logs()
     stop = asyncio.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(one, stop.set)
     async with open_world(settings, shipped()) as world:
-        client = await connect()
+        client = await connect(keys=keys)
         await ensure_namespace(client)
         await ensure_search_attributes(client)
         async with running(workers(client, world, max_cached_workflows=settings.max_cached_workflows)):

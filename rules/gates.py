@@ -27,7 +27,7 @@ QUIET_JITTER = timedelta(minutes=30)
 CAP_JITTER = timedelta(minutes=3)
 CHINA = timedelta(hours=8)
 """China has one time and no summer time: the day of an approval ends at midnight there."""
-APPROVED_CLASSES = frozenset({MessageClass.MARKETING, MessageClass.ADVICE})
+APPROVED_CLASSES = (MessageClass.MARKETING, MessageClass.ADVICE)
 """Texts of these classes, and every text with a product, pass a review before use (compliance.md)."""
 HOLDOUT = "holdout"
 CAP = "cap"

@@ -14,7 +14,14 @@ from starlette.responses import JSONResponse, Response
 
 _LOG = logging.getLogger(__name__)
 
-_NAMES = {400: "bad_request", 401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_NAMES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+}
 
 
 def problem(status: int, name: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -43,6 +43,7 @@ def run(
     """Run `starter.py` with arguments beside the worker, on the test's own database."""
     bare_environment.setenv("DATABASE_URL", database_url)
     bare_environment.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
+    bare_environment.setenv("SOJOURN_ENVIRONMENT", "embedded")
     bare_environment.setattr("cli.ordering.TASK_QUEUE", world.task_queue)
 
     async def run(*arguments: object) -> Ran:

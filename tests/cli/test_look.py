@@ -266,6 +266,7 @@ def test_a_rejected_event_reaches_the_customers_workflow(
 ) -> None:
     """Sent to the real engine it is a signal like any other; what still does not fit is refused before."""
     monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
+    monkeypatch.setenv("SOJOURN_ENVIRONMENT", "embedded")
     number = reject(books, CONTENT, "C-resend")
     assert "amount" in sojourn("rejected", "--send-again", number).err
     ran = sojourn("rejected", "--send-again", number, "--data", '{"amount": "1.00"}')
