@@ -5,8 +5,8 @@ random bytes, the payload in protobuf encrypted with AES-256-GCM, and the tag. T
 samples of Temporal's own SDKs, so that a client in another language can take theirs. `encryption-key-check` is ours,
 and may be missing.
 
-Nothing is compressed: half of what a life writes is under 130 bytes, and zlib would save a tenth of what
-encryption adds, for forty times its time.
+Nothing is compressed: nine payloads of ten in the replay corpus are under 256 bytes, and zlib would save a sixth of
+all their bytes, for ten times the time of the encryption.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class EncryptingCodec(PayloadCodec):
         if key is None or cipher is None or payload.metadata.get("encryption-key-check", key.check) != key.check:
             raise PayloadKeyMissing(
                 f"A payload was encrypted with the key {id!r}, which is not known here (or is another one under this"
-                " id): add that key to SOJOURN_PAYLOAD_KEYS, behind the first."
+                " id): add that key to SOJOURN_PAYLOAD_KEYS."
             )
         return cipher
 

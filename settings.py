@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -21,6 +21,7 @@ from payload_keys import PayloadKeys
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 SHORTEST_TOKEN = 20
 _DURATION = re.compile(r"(\d+)\s*([smhd])")
 
@@ -66,17 +67,24 @@ def _named_tokens(value: object) -> object:
     tokens: dict[str, str] = {}
     for place, part in enumerate(value.split(","), 1):
         name, _, token = part.strip().partition(":")
-        if not _NAME.fullmatch(name) or name in tokens or len(token) < SHORTEST_TOKEN:
+        taken = name in tokens or token in tokens.values()
+        if not _NAME.fullmatch(name) or len(token) < SHORTEST_TOKEN or taken:
             raise ValueError(
-                f"entry {place} is not `name:token` with a name of its own (letters, digits, `.`, `_`, `-`)"
-                f" and a token of at least {SHORTEST_TOKEN} characters"
+                f"entry {place} is not `name:token` with a name (letters, digits, `.`, `_`, `-`) and a token"
+                f" (at least {SHORTEST_TOKEN} characters) of its own"
             )
         tokens[name] = token
     return tokens
 
 
+def _origin(value: str) -> str:
+    if not _ORIGIN.fullmatch(value):
+        raise ValueError("write scheme, host and port, and nothing behind them, as in https://temporal.example:8443")
+    return value
+
+
 NamedTokens = Annotated[Mapping[str, SecretStr], NoDecode, BeforeValidator(_named_tokens)]
-Origin = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$")]
+Origin = Annotated[str, AfterValidator(_origin)]
 _from = partial(Field, validate_default=True)
 
 
@@ -95,6 +103,7 @@ class Settings(BaseSettings):
     push_gateway_url: HttpUrl | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_URL")
     push_gateway_key_id: str | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_KEY_ID")
     push_gateway_secret: SecretStr | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_SECRET")
+    receipt_keys: NamedTokens = _from(default={}, validation_alias="SOJOURN_RECEIPT_KEYS")
     inbox_token: SecretStr | None = _from(default=None, validation_alias="SOJOURN_INBOX_TOKEN")
     web_port: int = _from(default=8480, ge=0, le=65_535, validation_alias="SOJOURN_WEB_PORT")
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "facts": Lazy("cli.imports:facts", "Load what the broker's own books say from a file."),
     "event": Lazy("cli.events:event", "Tell one customer's workflow that something happened."),
     "events": Lazy("cli.events:events", "Send the events of a file."),
+    "receipts": Lazy("cli.receipts:receipts", "Load what became of messages from a file."),
     "customer": Lazy("cli.look:customer", "Show where a customer stands."),
     "why": Lazy("cli.look:why", "Show what a customer was sent, what not, and why."),
     "rejected": Lazy("cli.look:rejected", "List, correct and send again what could not be taken."),

@@ -30,7 +30,7 @@ from engine import connect, ensure_namespace, ensure_search_attributes
 from errors import JourneyError
 from journeys import JOURNEYS
 from journeys.names import Channel, Language
-from journeys.published import Published, is_published, published, with_templates
+from journeys.published import Published, is_published, published, release, with_templates
 from journeys.templates import templates
 from logs import set_up_logs
 from rules.definitions import Catalogue
@@ -92,6 +92,7 @@ def workers(
         activities=activities.local,
         no_remote_activities=True,
         max_cached_workflows=max_cached_workflows,
+        identity=f"{client.identity} {release()}",  # `starter.py migrate-runs` looks for workers of other releases
     )
     return [lives] + [
         Worker(

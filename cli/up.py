@@ -94,6 +94,8 @@ def _announce(stack: EmbeddedStack) -> None:
         Ctrl-C ends it; everything is kept.
         """
     click.echo(f"\n{cleandoc(said)}\n")
+    if stack.codec:
+        _report("What Temporal keeps is encrypted: set the same SOJOURN_PAYLOAD_KEYS in the other terminal, too.")
     if os.environ.get("DATABASE_URL"):
         _report("DATABASE_URL is set here: commands in a terminal where it is set do not use this stack.")
 

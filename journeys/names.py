@@ -13,7 +13,7 @@ ContentHash = NewType("ContentHash", str)
 
 
 class Stage(StrEnum):
-    """Where a customer stands in the relationship (domain.md, the lifecycle)."""
+    """Where a customer stands in the relationship."""
 
     INTRODUCTION = "introduction"
     GROWTH = "growth"
@@ -31,7 +31,7 @@ class Channel(StrEnum):
 
 
 class RiskClass(StrEnum):
-    """How much risk a customer may take, from the least (compliance.md)."""
+    """How much risk a customer may take, from the least."""
 
     C1 = "C1"
     C2 = "C2"
@@ -63,7 +63,7 @@ class Weekday(StrEnum):
 
 
 class MessageClass(StrEnum):
-    """What a text is for; decides every gate (gates.md). From the least to the most restricted."""
+    """What a text is for; decides every gate. From the least to the most restricted."""
 
     SERVICE = "service"
     EDUCATION = "education"

@@ -89,6 +89,10 @@ def test_durations_are_written_as_people_write_them(
         ("SOJOURN_EVENTS_CONCURRENCY", "many"),
         ("SOJOURN_DEFAULT_ZONE", "Mars/Olympus"),
         ("SOJOURN_PUSH_GATEWAY_URL", "gateway"),
+        ("SOJOURN_PAYLOAD_KEYS", "k1"),
+        ("SOJOURN_CODEC_TOKENS", "li.na:too-short"),
+        ("SOJOURN_CODEC_TOKENS", "li.na:a-token-long-enough,wang:a-token-long-enough"),
+        ("SOJOURN_CODEC_ORIGIN", "https://temporal.example/"),
     ],
 )
 def test_a_wrong_value_is_one_sentence_that_names_its_variable(

@@ -1,4 +1,4 @@
-"""The applications: the inbox alone, the codec server alone, and all with the push gateway for the embedded stack."""
+"""The applications: inbox, receipts and codec server, each alone, and all with the gateway of the embedded stack."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
+from temporalio.client import Client
 
 from activities.channels.registry import signing_key
 from activities.database import Pool, open_pool
+from engine import connect
 from errors import DatabaseError, SettingsError
 from logs import set_up_logs
 from payload_codec import EncryptingCodec
@@ -22,6 +24,7 @@ from web.codec import CodecServer
 from web.gateway import PushGateway
 from web.inbox import inbox_mount
 from web.problems import HANDLERS
+from web.receipts import Receipts
 
 LARGEST_BODY = 64 * 1024
 
@@ -39,13 +42,26 @@ def inbox_app(settings: Settings) -> Starlette:
 
 
 def embedded_app(settings: Settings) -> Starlette:
-    """The inbox, the push gateway, and with payload keys the codec server.
+    """The inbox, the endpoint for receipts, the push gateway, and with payload keys the codec server.
 
     SettingsError if the database, the token or the gateway's key is missing, or something that the codec server needs.
     """
     gateway = PushGateway(signing_key(settings))
     codecs = [_codec_server(settings, by_address=True).mount()] if settings.payload_keys else []
-    return _application(settings, [inbox_mount(_token(settings)), *gateway.routes(), *codecs])
+    routes = [inbox_mount(_token(settings)), _receipts(settings).route(), *gateway.routes(), *codecs]
+    return _application(settings, routes)
+
+
+def receipts() -> Starlette:
+    """What providers send receipts to, configured by the environment: `uvicorn --factory web.app:receipts`."""
+    set_up_logs()
+    return receipts_app(load_settings())
+
+
+def receipts_app(settings: Settings) -> Starlette:
+    """The endpoint for receipts alone. SettingsError if the database, its keys or those for payloads are missing."""
+    settings.require_payload_keys()
+    return _application(settings, [_receipts(settings).route()])
 
 
 def codec() -> Starlette:
@@ -109,6 +125,23 @@ def _token(settings: Settings) -> SecretStr:
             "The inbox has no token, and would be open to all: set SOJOURN_INBOX_TOKEN to a long random text."
         )
     return settings.inbox_token
+
+
+def _receipts(settings: Settings) -> Receipts:
+    """The gateway that takes our pushes may sign its receipts with the key of the pushes."""
+    keys = dict(settings.receipt_keys)
+    if settings.push_gateway_key_id and settings.push_gateway_secret:
+        keys.setdefault(settings.push_gateway_key_id, settings.push_gateway_secret)
+    if not keys:
+        raise SettingsError(
+            "Receipts would be taken from everybody: set SOJOURN_RECEIPT_KEYS (`name:secret`, one for each provider),"
+            " or the key of the push gateway."
+        )
+
+    async def connected() -> Client:
+        return await connect(keys=settings.payload_keys)
+
+    return Receipts(keys, connected, settings.future_tolerance)
 
 
 def _codec_server(settings: Settings, *, by_address: bool = False) -> CodecServer:

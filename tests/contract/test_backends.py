@@ -101,10 +101,11 @@ async def is_known(world: Live, customer: str, event_ids: list[str]) -> None:
     await world.until(listed)
 
 
-async def shell(stack: EmbeddedStack, command: str) -> str:
+async def shell(stack: EmbeddedStack, command: str, **environment: str) -> str:
     """Run a line of shell, with `temporal` in the path and its address in the environment."""
     path = f"{temporal_binary().parent}{os.pathsep}{os.environ['PATH']}"
-    return await run("sh", "-c", command.strip(), PATH=path, TEMPORAL_ADDRESS=stack.temporal_address)
+    ours = {"PATH": path, "TEMPORAL_ADDRESS": stack.temporal_address}
+    return await run("sh", "-c", command.strip(), cwd=None, **ours, **environment)
 
 
 async def http(stack: EmbeddedStack, command: str) -> Any:
@@ -122,8 +123,11 @@ async def http(stack: EmbeddedStack, command: str) -> Any:
     return answer.json()
 
 
-async def typescript(node: Path, stack: EmbeddedStack, program: str) -> str:
+async def typescript(node: Path, stack: EmbeddedStack, program: str, **environment: str) -> str:
     """Run a TypeScript program as it is, with the SDK of `PACKAGE`."""
     return await run(
-        node, "--input-type=module-typescript", "--eval", program, cwd=PACKAGE, TEMPORAL_ADDRESS=stack.temporal_address
+        *(node, "--input-type=module-typescript", "--eval", program),
+        cwd=PACKAGE,
+        TEMPORAL_ADDRESS=stack.temporal_address,
+        **environment,
     )

@@ -21,19 +21,22 @@ from temporalio.api.workflowservice.v1 import (
     QueryWorkflowRequest,
 )
 from temporalio.client import Client
+from temporalio.worker import Replayer
 
 from activities.channels import Unknown
 from activities.contracts import RECORD_EVENT, WORKFLOW_TYPE, workflow_id
 from cli.ordering import give, order
 from embedded import EmbeddedStack
-from engine import connect
+from engine import connect, plugin
 from errors import PayloadKeyMissing
 from journeys.names import Channel, Stage
 from journeys.templates import templates
 from payload_codec import is_encrypted
 from payload_keys import PayloadKeys, fresh_key
 from rules.commands import Verb
+from tests.corpus_journeys import stored
 from tests.live import Live, live, sped_up
+from tests.replay import histories
 from tests.workflows.test_poison import encoded, quarantine, send, still_well
 
 NOW = datetime.now(UTC)
@@ -266,6 +269,14 @@ async def test_without_the_old_key_a_life_stands_still_says_why_and_goes_on_once
     async with taken_over(world, stack, database_url, BOTH) as after:
         await after.until(lambda: is_recorded(after, "e-2"))
         assert await quarantine(after, customer) == []
+
+
+async def test_plain_histories_replay_with_keys_as_without() -> None:
+    """Lives that began before there was a key go on."""
+    stored()
+    for history in histories():
+        result = await Replayer(workflows=[], plugins=[plugin(BOTH)]).replay_workflow(history)
+        assert result.replay_failure is None
 
 
 async def test_a_life_whose_key_is_lost_is_restored_from_the_books(stack: EmbeddedStack, database_url: str) -> None:
