@@ -17,3 +17,6 @@ CARRIES: Mapping[Channel, frozenset[MessageClass]] = MappingProxyType(
         Channel.SMS: frozenset({MessageClass.SERVICE}),
     }
 )
+
+INTERRUPTS: frozenset[Channel] = frozenset({Channel.APP_PUSH, Channel.WECHAT, Channel.SMS})
+"""Those that make a sound: quiet hours hold their messages."""

@@ -49,6 +49,7 @@ class Template(BaseModel):
     sender: str
     approval: str | None = None
     approved_until: date | None = None
+    critical: bool = False
     variables: tuple[str, ...] = ()
     texts: Mapping[Language, Mapping[Channel, Text]]
 

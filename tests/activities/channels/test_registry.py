@@ -12,7 +12,7 @@ from activities.channels.app_push import AppPush
 from activities.channels.jpush import THROTTLE, JPush
 from activities.channels.registry import open_channels, signing_key
 from errors import SettingsError
-from journeys.channels import CARRIES
+from journeys.channels import CARRIES, INTERRUPTS
 from journeys.names import Channel, CustomerId, MessageClass, TemplateName
 from settings import Settings
 
@@ -40,9 +40,11 @@ async def test_with_everything_set_there_is_every_channel(app: dict[str, Any], k
         assert isinstance(channels[Channel.APP_PUSH], kind)
 
 
-async def test_each_channel_carries_what_is_known_of_it() -> None:
-    """The table that checks go by is the adapters' own."""
-    async with open_channels(Settings(**GATEWAY, **OTHERS)) as channels:
+@pytest.mark.parametrize("app", [GATEWAY, JPUSH])
+async def test_each_channel_is_what_is_known_of_it(app: dict[str, Any]) -> None:
+    """The tables that checks and rehearsals go by are the adapters' own."""
+    async with open_channels(Settings(**app, **OTHERS)) as channels:
+        assert {name for name, adapter in channels.items() if adapter.interrupts} == INTERRUPTS
         assert {name: adapter.classes for name, adapter in channels.items()} == CARRIES
 
 
