@@ -23,7 +23,7 @@ from cli.report.forecast import Cell, Load, loads
 from cli.report.plots import OTHERS, daily_area, weekly_bars
 from cli.report.summary import Summary
 from journeys import JOURNEYS
-from journeys.events import app_registered, checked_in, trade_executed
+from journeys.events import app_registered, checked_in, deposit_made, trade_executed
 from journeys.language import award_points, days, end, goal, journey, send, wait, wait_until
 from journeys.words import AnyStep, Journey
 from rules.record import Record
@@ -388,6 +388,25 @@ def test_a_file_of_several_kinds_needs_no_event(small: Path, tmp_path: Path) -> 
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "first event comes app_registered, at the same instant, unless the file tells of it." in page
     assert "What the file tells is history" in page
+
+
+@pytest.mark.parametrize(("kept", "converted"), [("", "0"), ("a,2026-03-05,deposit_made,d-2,900.00,", "1")])
+def test_a_deposit_that_is_sent_back_converts_nobody(
+    kept: str, converted: str, small: Path, catalogue: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file gives the ids by which one event undoes another; a second deposit counts then."""
+    catalogue(trial("saving", wait(days(9)), goal=goal(deposit_made, within=days(20))))
+    rows = [
+        "customer_id,date,name,event_id,amount,deposit",
+        "a,2026-03-01,checked_in,c-1,,",
+        "a,2026-03-02,deposit_made,d-1,100.00,",
+        kept,
+        "a,2026-03-09,deposit_returned,r-1,,d-1",
+    ]
+    small.write_text("\n".join(filter(None, rows)) + "\n", encoding="utf-8")
+    assert rehearse(small, "--first-event", "", event="") == 0
+    (told,) = [line for line in printed(capsys) if line[:1] == ["saving"]]
+    assert told[-1] == converted
 
 
 def test_the_load_counts_days_without_a_message() -> None:
