@@ -13,6 +13,9 @@ CARRIES: Mapping[Channel, frozenset[MessageClass]] = MappingProxyType(
     }
 )
 
+INTERRUPTS: frozenset[Channel] = frozenset({Channel.APP_PUSH})
+"""Those that make a sound: quiet hours hold their messages."""
+
 
 class Longest(NamedTuple):
     """The longest title and body that a channel takes, in characters."""

@@ -59,6 +59,8 @@ CREATE TABLE gate_change (
 );
 CREATE FUNCTION note_gate_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    -- One after the other: a number must not become visible after a higher one.
+    LOCK TABLE gate_change IN SHARE ROW EXCLUSIVE MODE;
     INSERT INTO gate_change (what) VALUES (TG_TABLE_NAME);
     RETURN NULL;
 END $$;
@@ -120,8 +122,9 @@ CREATE TABLE receipt (
 CREATE INDEX receipt_by_touch ON receipt (touch_id);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON receipt FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
--- What a record shows of the message: the variables that filled its text, and the arm it was sent on.
+-- What a record shows beside: the touch as the gates saw it, the arm it was sent on.
 ALTER TABLE touch
+    ADD COLUMN planned jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN arm text,
     ADD COLUMN provider_id text,
     ADD COLUMN critical boolean NOT NULL DEFAULT false;

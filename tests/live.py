@@ -149,7 +149,8 @@ async def live(
 ) -> AsyncIterator[Live]:
     """A world for the journeys (the shipped ones if none are given), at work unless told otherwise.
 
-    With keys, everything that Temporal keeps is encrypted.
+    It has no caps unless they are among the `changes`: most tests send more than a customer would hear. With keys,
+    everything that Temporal keeps is encrypted.
     """
     if journeys is None:
         journeys = [with_templates(journey, templates()) for journey in JOURNEYS]
@@ -158,7 +159,7 @@ async def live(
         pool = await open_pool(database_url, size=10)
         opened.push_async_callback(pool.close)
         await store_templates(pool, [one for each in journeys for one in each.templates.values()])
-        world = World(pool, Catalogue.of(journeys), channels, simulation_allowed=True)
+        world = World(pool, Catalogue.of(journeys), channels, simulation_allowed=True, caps=())
         client = await connect({"target_host": stack.temporal_address}, keys=keys)
         alive = Live(client, replace(world, **changes), f"t{uuid.uuid4().hex[:10]}", channels)
         if working:

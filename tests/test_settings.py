@@ -1,6 +1,6 @@
 """Settings come from the environment, typed, and say what is wrong with them."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -33,6 +33,32 @@ def test_a_missing_database_says_two_ways_out() -> None:
     """Who needs the database and has none is told of DATABASE_URL and of the local stack."""
     with pytest.raises(SettingsError, match=r"set DATABASE_URL .*`starter\.py up`"):
         load_settings().require_database_url()
+
+
+def test_quiet_hours_are_written_as_a_span(bare_environment: pytest.MonkeyPatch) -> None:
+    """From when to when; without a word of it from nine to eight."""
+    assert load_settings().quiet_hours == (time(21), time(8))
+    bare_environment.setenv("SOJOURN_QUIET_HOURS", "22:30-07:00")
+    assert load_settings().quiet_hours == (time(22, 30), time(7))
+
+
+@pytest.mark.parametrize(
+    ("environment", "value", "said"),
+    [
+        ("production", "off", "SOJOURN_QUIET_HOURS cannot be off in production: write them as 21:00-08:00"),
+        ("production", "08:00-08:00", "SOJOURN_QUIET_HOURS cannot be off in production"),
+        ("sandbox", "9-8", "write quiet hours as 21:00-08:00"),
+        ("sandbox", "21:00-24:30", "write quiet hours as 21:00-08:00"),
+    ],
+)
+def test_quiet_hours_that_are_none_are_refused(
+    bare_environment: pytest.MonkeyPatch, environment: str, value: str, said: str
+) -> None:
+    """Nobody's night is given away by a slip."""
+    bare_environment.setenv("SOJOURN_ENVIRONMENT", environment)
+    bare_environment.setenv("SOJOURN_QUIET_HOURS", value)
+    with pytest.raises(SettingsError, match=said):
+        load_settings()
 
 
 @pytest.mark.parametrize(
