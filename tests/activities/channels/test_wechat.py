@@ -18,6 +18,7 @@ from activities.channels.wechat import QUOTA_PAUSE, WeChat, WeChatAccount, wecha
 from errors import TemplateError
 from journeys.names import Channel, Language, MessageClass, TemplateName
 from journeys.templates import Template, Text
+from journeys.variables import VariableType
 from tests.activities.channels.peers import APP_ID, APP_SECRET, MESSAGE, OPENID, WeChatPeer
 from web.server import served
 
@@ -126,8 +127,8 @@ async def test_without_a_token_nothing_is_sent(fault: Response, expected: Postpo
 @pytest.mark.parametrize(
     ("channel", "text", "said"),
     [
-        (Channel.WECHAT, Text(title="t", body="b"), "needs the template_id"),
-        (Channel.SMS, Text(title="t", body="b", template_id="T-1"), "only a text for wechat"),
+        (Channel.WECHAT, Text(title="t", body="b"), "wechat. needs template_id"),
+        (Channel.SMS, Text(title="t", body="b", template_id="T-1"), "sms. cannot use template_id"),
     ],
 )
 def test_a_text_for_wechat_names_the_words_at_wechat(channel: Channel, text: Text, said: str) -> None:
@@ -149,13 +150,13 @@ def test_the_fields_of_a_notice_are_filled_in() -> None:
         name=TemplateName("welcome"),
         message_class=MessageClass.SERVICE,
         sender="Sojourn Securities",
-        variables=("name",),
+        variables={"event.channel": VariableType.TEXT},
         texts={
             Language.ENGLISH: {
-                Channel.WECHAT: Text(title="t", body="b", template_id="T-1", data={"thing1": "{{ name }}"})
+                Channel.WECHAT: Text(title="t", body="b", template_id="T-1", data={"thing1": "{{ event.channel }}"})
             }
         },
     )
-    assert render(template, Language.ENGLISH, Channel.WECHAT, {"name": "Amy"}).data == {"thing1": "Amy"}
+    assert render(template, Language.ENGLISH, Channel.WECHAT, {"event.channel": "app"}).data == {"thing1": "app"}
     with pytest.raises(TemplateError, match="thing1"):
         render(template, Language.ENGLISH, Channel.WECHAT, {})
