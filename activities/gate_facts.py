@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ class Decided:
     channel: Channel
     language: Language
     recorded_at: datetime
+    postponed: bool = False
+    """No provider has taken it so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,12 @@ class Known:
     arm: str | None
     facts: Facts
     record: Decided | None
+    addresses: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Channel and address, the latest first. No gate looks at them, and no record has them."""
+
+    def addresses_on(self, channel: Channel) -> tuple[str, ...]:
+        """Where a channel finds the customer."""
+        return tuple(address for name, address in self.addresses if name == channel)
 
 
 async def read_facts(world: World, plan: TouchPlan) -> Known:
@@ -81,15 +89,22 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
             f" {plan.customer_id}: the database is not the one this life was recorded in, or was restored to an"
             " earlier time; then the row is written again with the customer's next event"
         )
-    record = row["record"]
     return Known(
         version=row["version"],
         last_change=row["last_change"],
         language=Language(row["language"]),
         arm=row["arm"],
         facts=_facts(world, plan, row, judged_at),
-        record=record and Decided(record[0], record[1], Channel(record[2]), Language(record[3]), row["recorded_at"]),
+        record=_decided(row),
+        addresses=tuple((channel, address) for channel, address in row["addresses"] or ()),
     )
+
+
+def _decided(row: asyncpg.Record) -> Decided | None:
+    if row["record"] is None:
+        return None
+    outcome, reason, channel, language = row["record"]
+    return Decided(outcome, reason, Channel(channel), Language(language), row["recorded_at"], row["postponed"])
 
 
 def _facts(world: World, plan: TouchPlan, row: asyncpg.Record, judged_at: datetime) -> Facts:

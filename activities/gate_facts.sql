@@ -12,6 +12,8 @@ SELECT customer.version, customer.language, customer.zone, customer.risk_class, 
     WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS record,
   (SELECT recorded_at FROM touch
     WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS recorded_at,
+  EXISTS (SELECT FROM touch_postponed
+    WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS postponed,
   run.goal_event, run.goal_where, run.exit_events, run.paused_at IS NOT NULL AS paused,
   CASE WHEN run.ended_at <= coalesce($6::timestamptz, 'infinity') THEN run.outcome END AS outcome,
   (SELECT jsonb_agg(jsonb_build_array(event.name, event.data) ORDER BY event.sequence)
@@ -53,6 +55,8 @@ SELECT customer.version, customer.language, customer.zone, customer.risk_class, 
            OR run.control AND outcome = 'withheld' AND reason = 'holdout' AND journey = $2 AND entry = $3)) AS heard,
   (SELECT arm FROM arm_assignment
     WHERE customer_id = $1 AND journey = $2 AND entry = $3 ORDER BY at DESC, recorded_at DESC LIMIT 1) AS arm,
+  (SELECT jsonb_agg(jsonb_build_array(channel, address) ORDER BY at DESC, address)
+     FROM channel_address WHERE customer_id = $1 AND active) AS addresses,
   (SELECT coalesce(max(change_id), 0) FROM gate_change) AS last_change
 FROM customer JOIN journey_run AS run USING (customer_id)
 WHERE customer_id = $1 AND run.journey = $2 AND run.entry = $3
