@@ -279,7 +279,7 @@ def test_a_day_of_the_forecast_is_one_of_the_zone(
     ]
 
 
-def test_cap_hits_are_counted_and_sent(
+def test_cap_hits_are_counted_and_not_sent(
     check_ins: Path, tmp_path: Path, catalogue: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two customers get a second marketing message within a day; service has no cap."""
@@ -288,12 +288,12 @@ def test_cap_hits_are_counted_and_sent(
     assert [tuple(row.values()) for row in table(tmp_path, "forecast.csv")] == [
         ("2026-03-01", "again", "inbox", "10", "10", "0", "0", "0"),
         ("2026-03-01", "served", "app_push", "10", "10", "0", "0", "0"),
-        ("2026-03-02", "again", "inbox", "2", "2", "0", "2", "0"),
+        ("2026-03-02", "again", "", "2", "0", "2", "2", "0"),
         ("2026-03-02", "served", "app_push", "2", "2", "0", "0", "0"),
     ]
     said = capsys.readouterr().out
-    assert "beyond 1 in 1 day or 3 in 7 days: counted, not stopped, as caps are not in force yet." in said
-    assert "caps are not in force yet" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "beyond 1 in 1 day or 3 in 7 days: it is not sent." in said
+    assert "it is not sent." in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_terminal_tells_each_journey_the_sums_and_the_load(
@@ -305,16 +305,16 @@ def test_the_terminal_tells_each_journey_the_sums_and_the_load(
     rehearse(check_ins, "--until", "2026-03-20", "--consent", "inbox", event="checked_in")
     lines = printed(capsys)
     for line in (
-        ["again", "12", "0", "0", "12", "0", "0", "2", "0", "0"],
+        ["again", "12", "0", "0", "10", "2", "0", "2", "0", "0"],
         ["paid", "10", "2", "0", "0", "0", "0", "0", "50", "0"],
         ["served", "10", "2", "0", "10", "0", "0", "0", "0", "0"],
-        ["in", "sum", "32", "4", "0", "22", "0", "0", "2", "50", "0"],
+        ["in", "sum", "32", "4", "0", "20", "2", "0", "2", "50", "0"],
         ["not", "entered", "already_running", "reentry"],
         ["paid", "2", "0"],
         ["served", "0", "2"],
         ["app_push", "0.5", "0", "10", "2026-03-01"],
-        ["inbox", "0.6", "2", "10", "2026-03-01"],
-        ["all", "channels", "1.1", "2", "20", "2026-03-01"],
+        ["inbox", "0.5", "0", "10", "2026-03-01"],
+        ["all", "channels", "1.0", "0", "20", "2026-03-01"],
     ):
         assert line in lines
 
