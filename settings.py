@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from channel_settings import ChannelSettings
 from errors import SettingsError
 from payload_keys import PayloadKeys
 
@@ -88,7 +89,7 @@ Origin = Annotated[str, AfterValidator(_origin)]
 _from = partial(Field, validate_default=True)
 
 
-class Settings(BaseSettings):
+class Settings(ChannelSettings):
     """What a deployment decides. Durations are written `30s`, `5m`, `12h`, `7d`, or as ISO 8601 (`P7D`)."""
 
     model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="forbid", env_ignore_empty=True)
@@ -100,9 +101,6 @@ class Settings(BaseSettings):
     language: Literal["zh-CN", "en"] = _from(default="zh-CN", validation_alias="SOJOURN_LANGUAGE")
     state_folder: Path = _from(default=Path(".sojourn"), validation_alias="SOJOURN_STATE")
 
-    push_gateway_url: HttpUrl | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_URL")
-    push_gateway_key_id: str | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_KEY_ID")
-    push_gateway_secret: SecretStr | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_SECRET")
     receipt_keys: NamedTokens = _from(default={}, validation_alias="SOJOURN_RECEIPT_KEYS")
     inbox_token: SecretStr | None = _from(default=None, validation_alias="SOJOURN_INBOX_TOKEN")
     web_port: int = _from(default=8480, ge=0, le=65_535, validation_alias="SOJOURN_WEB_PORT")
@@ -129,16 +127,6 @@ class Settings(BaseSettings):
     events_concurrency: int = _from(default=32, ge=1, le=1000, validation_alias="SOJOURN_EVENTS_CONCURRENCY")
     max_cached_workflows: int = _from(default=2000, ge=0, validation_alias="SOJOURN_MAX_CACHED_WORKFLOWS")
     pool_size: int = _from(default=16, ge=1, le=500, validation_alias="SOJOURN_POOL_SIZE")
-
-    @model_validator(mode="after")
-    def _gateway_is_whole(self) -> Self:
-        """A gateway without its key would refuse every message, one by one, at three in the morning."""
-        if self.push_gateway_url and not (self.push_gateway_key_id and self.push_gateway_secret):
-            raise ValueError(
-                "SOJOURN_PUSH_GATEWAY_URL is set without its key: "
-                "set SOJOURN_PUSH_GATEWAY_KEY_ID and SOJOURN_PUSH_GATEWAY_SECRET, too"
-            )
-        return self
 
     @model_validator(mode="after")
     def _production_keeps_quiet(self) -> Self:

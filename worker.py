@@ -99,10 +99,17 @@ def workers(
             client,
             task_queue=channel_queue(channel, task_queue),
             activities=activities.remote,
+            max_task_queue_activities_per_second=_throttle(world, channel),
             graceful_shutdown_timeout=LONGEST_SEND,
         )
         for channel in Channel
     ]
+
+
+def _throttle(world: World, channel: Channel) -> float | None:
+    """Counted by the server, over all workers. A channel that is not there withholds its touches as fast as it can."""
+    adapter = world.channels.get(channel)
+    return None if adapter is None else adapter.throttle
 
 
 @asynccontextmanager

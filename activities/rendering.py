@@ -45,10 +45,12 @@ def fill(
     """The text as it was sent once, whatever a channel takes today. Raises `TemplateError` as `render` does."""
     text = template.text(language, channel, plain=plain)
     values = written(template, language, variables)
-    filled = {
-        part: _fill(template, channel, part, getattr(text, part), values, variables) for part in ("title", "body")
-    }
-    return text.model_copy(update=filled)
+
+    def filled(parts: Mapping[str, str]) -> dict[str, str]:
+        return {part: _fill(template, channel, part, source, values, variables) for part, source in parts.items()}
+
+    words = filled({"title": text.title, "body": text.body})
+    return text.model_copy(update={**words, "data": filled(text.data)})
 
 
 def check_fits(name: str, channel: Channel, text: Text) -> None:

@@ -1,4 +1,8 @@
-"""What each channel may carry, as data: its adapter, `starter.py check` and the gates ask here."""
+"""What each channel may carry, as data: its adapter, `starter.py check` and the gates ask here.
+
+WeChat takes notices of service only; operators refuse promotion by SMS (compliance.md). A deployment may add classes
+to SMS (`SOJOURN_SMS_CLASSES`), and its adapter says so.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -10,10 +14,12 @@ CARRIES: Mapping[Channel, frozenset[MessageClass]] = MappingProxyType(
     {
         Channel.APP_PUSH: frozenset(MessageClass),
         Channel.INBOX: frozenset(MessageClass),
+        Channel.WECHAT: frozenset({MessageClass.SERVICE}),
+        Channel.SMS: frozenset({MessageClass.SERVICE}),
     }
 )
 
-INTERRUPTS: frozenset[Channel] = frozenset({Channel.APP_PUSH})
+INTERRUPTS: frozenset[Channel] = frozenset({Channel.APP_PUSH, Channel.WECHAT, Channel.SMS})
 """Those that make a sound: quiet hours hold their messages."""
 
 

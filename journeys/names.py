@@ -28,6 +28,8 @@ class Channel(StrEnum):
 
     APP_PUSH = "app_push"
     INBOX = "inbox"
+    WECHAT = "wechat"
+    SMS = "sms"
 
 
 class RiskClass(StrEnum):

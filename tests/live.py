@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 from temporalio.client import Client, WorkflowHandle
 
-from activities.channels import Accepted, Delivery, Message
+from activities.channels import FOR_EVER, Accepted, Delivery, Message
 from activities.contracts import RECORD_EVENT, WORKFLOW_TYPE, CustomerView, workflow_id
 from activities.database import open_pool
 from activities.templates import store_templates
@@ -35,7 +35,8 @@ class FakeChannel:
 
     channel: Channel
     interrupts: bool = False
-    deduplicates: bool = True
+    deduplicates_for: timedelta = FOR_EVER
+    throttle: float | None = None
     classes: frozenset[MessageClass] = frozenset(MessageClass)
     answers: list[Delivery | Callable[[], Any]] = field(default_factory=list)
     got: list[Message] = field(default_factory=list)

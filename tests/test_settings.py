@@ -140,3 +140,48 @@ def test_settings_can_be_made_by_name_in_code() -> None:
     """Tests and the embedded stack make settings without touching the environment."""
     made = Settings(environment="embedded", future_tolerance=timedelta(hours=1))
     assert (made.environment, made.future_tolerance) == ("embedded", timedelta(hours=1))
+
+
+GATEWAY = {
+    "SOJOURN_PUSH_GATEWAY_URL": "https://push.example",
+    "SOJOURN_PUSH_GATEWAY_KEY_ID": "broker-1",
+    "SOJOURN_PUSH_GATEWAY_SECRET": "a long secret",
+}
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({**GATEWAY, "SOJOURN_JPUSH_APP_KEY": "7d43", "SOJOURN_JPUSH_MASTER_SECRET": "s3cret"}, "app_push has two"),
+        ({"SOJOURN_JPUSH_APP_KEY": "7d43"}, "SOJOURN_JPUSH_MASTER_SECRET go together"),
+        ({"SOJOURN_WECHAT_APP_SECRET": "s3cret"}, "SOJOURN_WECHAT_APP_SECRET go together"),
+        ({"SOJOURN_SMS_GATEWAY_URL": "https://sms.example"}, "SOJOURN_SMS_SENDER, too"),
+        ({"SOJOURN_JPUSH_URL": "http://api.jpush.cn"}, "SOJOURN_JPUSH_URL has to begin with https"),
+        ({"SOJOURN_WECHAT_URL": "http://api.weixin.qq.com"}, "SOJOURN_WECHAT_URL has to begin with https"),
+        ({"SOJOURN_SMS_CLASSES": "service,spam"}, "SOJOURN_SMS_CLASSES cannot be used"),
+        ({"SOJOURN_THROTTLES": "fax=3"}, "SOJOURN_THROTTLES cannot be used"),
+        ({"SOJOURN_THROTTLES": "sms=0"}, "SOJOURN_THROTTLES cannot be used"),
+        ({"SOJOURN_THROTTLES": "sms"}, "SOJOURN_THROTTLES cannot be used"),
+        ({"SOJOURN_JPUSH_THIRD_PARTY_CHANNEL": "xiaomi"}, "SOJOURN_JPUSH_THIRD_PARTY_CHANNEL"),
+    ],
+)
+def test_a_channel_that_is_not_whole_is_refused(
+    bare_environment: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    """At the start, with the name of what to mend; not with the first message, and never with a secret."""
+    for name, value in variables.items():
+        bare_environment.setenv(name, value)
+    with pytest.raises(SettingsError, match=said) as refused:
+        load_settings()
+    assert "s3cret" not in str(refused.value)
+
+
+def test_throttles_and_classes_are_lists(bare_environment: pytest.MonkeyPatch) -> None:
+    """Messages a second for each channel, and what SMS may carry beside service."""
+    bare_environment.setenv("SOJOURN_THROTTLES", "sms=10, wechat=0.5")
+    bare_environment.setenv("SOJOURN_SMS_CLASSES", "service, education")
+    bare_environment.setenv("SOJOURN_JPUSH_THIRD_PARTY_CHANNEL", '{"xiaomi": {"distribution": "secondary_push"}}')
+    loaded = load_settings()
+    assert loaded.throttles == {"sms": 10, "wechat": 0.5}
+    assert loaded.sms_classes == {"service", "education"}
+    assert loaded.jpush_third_party_channel == {"xiaomi": {"distribution": "secondary_push"}}

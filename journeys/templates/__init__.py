@@ -26,12 +26,18 @@ FOLDER = Path(__file__).parent
 
 
 class Text(BaseModel):
-    """What one channel shows in one language."""
+    """What one channel shows in one language.
+
+    WeChat keeps the words itself: there `template_id` names them and `data` fills in their fields, while title and
+    body say what the customer reads.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
     body: str
+    template_id: str = ""
+    data: Mapping[str, str] = Field(default_factory=dict)
 
 
 Texts = Mapping[Language, Mapping[Channel, Text]]
@@ -85,6 +91,15 @@ class Template(BaseModel):
             raise ValueError("class advice needs [adviser] with name and registration: write who gives the advice")
         if self.plain and _places(self.plain) != _places(self.texts):
             raise ValueError("[plain…] has other languages or channels than [texts…]: write one for each text")
+        return self
+
+    @model_validator(mode="after")
+    def _wechat_names_its_words(self) -> Self:
+        for texts in (self.texts, self.plain):
+            for language, channel in _places(texts):
+                if (channel is Channel.WECHAT) != bool(texts[language][channel].template_id):
+                    said = "needs" if channel is Channel.WECHAT else "cannot use"
+                    raise ValueError(f"[….{language}.{channel}] {said} template_id, the name of the words at WeChat")
         return self
 
     def content_hash(self) -> ContentHash:
