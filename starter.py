@@ -73,7 +73,7 @@ class LazyGroup(click.Group):
 def starter() -> None:
     """Sojourn: durable customer journeys.
 
-    Exit codes: 0 done, 1 some rows were rejected, 2 could not run.
+    Exit codes: 0 done, 1 some rows were rejected (or problems found), 2 could not run.
     """
 
 
