@@ -15,6 +15,7 @@ from activities.brakes import brake_of
 from activities.conversions import where_of
 from activities.local_time import quiet_until
 from activities.touch_plan import TouchPlan
+from activities.variables import values_of
 from activities.world import World
 from errors import DatabaseError
 from journeys.channels import CARRIES
@@ -40,18 +41,25 @@ class Decided:
     channel: Channel
     language: Language
     recorded_at: datetime
+    variables: Mapping[str, object]
+    plain: bool
     postponed: bool = False
     """No provider has taken it so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the database says: the facts, the record if there is one, and the versions that they hold for."""
+    """What the database says: the facts, the record if there is one, and the versions that they hold for.
+
+    `variables` are what the text may tell, `plain` says that the customer gets the variant without them.
+    """
 
     version: int
     last_change: int
     language: Language
     arm: str | None
+    variables: Mapping[str, object]
+    plain: bool
     facts: Facts
     record: Decided | None
     addresses: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -82,6 +90,7 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
         plan.template.content_hash(),
         judged_at - LONGEST,
         sorted({str(one) for cap in caps for one in cap.classes}),
+        bool(plan.template.variables),
     )
     if row is None:
         raise DatabaseError(
@@ -95,16 +104,26 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
         language=Language(row["language"]),
         arm=row["arm"],
         facts=_facts(world, plan, row, judged_at),
-        record=_decided(row),
+        variables=values_of(plan.template, **row["told"]) if row["told"] else {},
+        plain=bool(plan.template.plain) and not row["personalised"],
+        record=_record(row),
         addresses=tuple((channel, address) for channel, address in row["addresses"] or ()),
     )
 
 
-def _decided(row: asyncpg.Record) -> Decided | None:
-    if row["record"] is None:
+def _record(row: asyncpg.Record) -> Decided | None:
+    if (record := row["record"]) is None:
         return None
-    outcome, reason, channel, language = row["record"]
-    return Decided(outcome, reason, Channel(channel), Language(language), row["recorded_at"], row["postponed"])
+    outcome, reason, channel, language = record
+    return Decided(
+        outcome,
+        reason,
+        Channel(channel),
+        Language(language),
+        row["recorded_at"],
+        postponed=row["postponed"],
+        **row["filled"],
+    )
 
 
 def _facts(world: World, plan: TouchPlan, row: asyncpg.Record, judged_at: datetime) -> Facts:

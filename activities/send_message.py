@@ -14,7 +14,7 @@ from typing import assert_never
 from activities.channels import Accepted, ChannelAdapter, Message, Postponed, Refused, Unknown
 from activities.contracts import SendMessageRequest, SendMessageResult
 from activities.gate_facts import Decided, Known, read_facts
-from activities.rendering import render
+from activities.rendering import fill, render
 from activities.touch_plan import TouchPlan
 from activities.touch_rows import claim, note_hold, postpone, settle, take_up
 from activities.world import World
@@ -67,7 +67,7 @@ async def _act_on(world: World, plan: TouchPlan, known: Known, judgement: Judgem
 async def _send(world: World, plan: TouchPlan, known: Known, judgement: Judgement) -> Answer | None:
     """Claim, then deliver. A text that cannot be filled in fails for good, before anything is claimed."""
     try:
-        text = render(plan.template, known.language, plan.channel, {})
+        text = render(plan.template, known.language, plan.channel, known.variables, plain=known.plain)
     except TemplateError:
         faulty = replace(judgement, reason="template_error")
         written = await claim(world, plan, known, faulty, "failed")
@@ -92,7 +92,7 @@ async def _decided_before(world: World, plan: TouchPlan, known: Known, record: D
         case "send":
             if record.postponed and not await take_up(world, plan):
                 return _try_later(plan, "answer_lost", ASK_AGAIN_AFTER)
-            text = render(plan.template, record.language, record.channel, {})
+            text = fill(plan.template, record.language, record.channel, record.variables, plain=record.plain)
             addresses = known.addresses_on(record.channel)
             return await _deliver(world, plan, Handover(adapter, text, addresses, record.recorded_at, record.postponed))
         case "hold" if tried_for < ASK_AGAIN_FOR:
