@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 BASE_PYTHON ?= python3
 ARGS ?=
 
-.PHONY: help setup test lint format bench demo lock
+.PHONY: help setup test lint format bench chaos demo lock
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1|/' | column -t -s '|'
@@ -39,6 +39,9 @@ format: setup ## Format and fix what can be fixed
 
 bench: setup ## Measure the budgets
 	$(PYTHON) -m bench $(ARGS)
+
+chaos: setup ## Kill workers 200 times while they send, with providers that lose answers
+	$(PYTHON) -m tests.chaos $(ARGS)
 
 demo: setup ## Show what it does, on an embedded stack
 	$(PYTHON) starter.py demo $(ARGS)

@@ -1,12 +1,13 @@
-"""The one place that builds what speaks to Temporal: client, data converter, sandbox and plugin.
+"""The one place that builds what speaks to Temporal: client, data converter, codec, sandbox and plugin.
 
-Worker, starter, tests and replayer all take it from here, so that none forgets the converter or the pass-through
-list.
+Worker, starter, tests and replayer all take it from here, so that none forgets the converter, the encryption or the
+pass-through list.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
@@ -17,6 +18,8 @@ from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
 from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
+    DefaultFailureConverter,
+    DefaultFailureConverterWithEncodedAttributes,
     DefaultPayloadConverter,
     JSONPlainPayloadConverter,
 )
@@ -26,12 +29,15 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
-from errors import EngineError
+from errors import EngineError, SettingsError
+from payload_codec import EncryptingCodec
+from payload_keys import PayloadKeys
 from sandbox import Sandbox
 from workflows.attributes import SEARCH_ATTRIBUTES
 from workflows.customer import CustomerLifecycle
 
 USUAL_ADDRESS = "localhost:7233"
+NO_KEYS = PayloadKeys()
 PASSED_THROUGH = (
     "journeys",
     "rules",
@@ -65,29 +71,54 @@ class PayloadConverter(CompositePayloadConverter):
         )
 
 
-def plugin() -> SimplePlugin:
+def plugin(keys: PayloadKeys = NO_KEYS) -> SimplePlugin:
     """Data converter, sandbox and workflows, for clients, workers and replayers alike."""
     return SimplePlugin(
         "sojourn",
-        data_converter=DataConverter(payload_converter_class=PayloadConverter),
+        data_converter=data_converter(keys),
         workflow_runner=_sandboxed,
         workflows=[CustomerLifecycle],
     )
 
 
-async def connect(overrides: Mapping[str, Any] | None = None) -> Client:
+def data_converter(keys: PayloadKeys) -> DataConverter:
+    """How values become payloads. With keys all are encrypted, the messages of failures included."""
+    return DataConverter(
+        payload_converter_class=PayloadConverter,
+        # Without keys, too: it lets everything through, and says of what is encrypted that it lacks the key.
+        payload_codec=EncryptingCodec(keys),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes if keys else DefaultFailureConverter,
+    )
+
+
+async def connect(overrides: Mapping[str, Any] | None = None, *, keys: PayloadKeys = NO_KEYS) -> Client:
     """Connect as `temporalio.envconfig` says (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, API key, profiles).
 
-    Raises `EngineError` if the configuration cannot be used or the server cannot be reached.
+    Raises `EngineError` if the configuration cannot be used or the server cannot be reached, and `SettingsError`
+    without keys for a server on another machine: the embedded stack is on this one.
     """
     config = {"target_host": USUAL_ADDRESS, **_configured(), **(overrides or {})}
     try:
-        return await Client.connect(**config, plugins=[plugin()])
+        client = await Client.connect(**config, plugins=[plugin(keys)])
     except (RuntimeError, ValueError, RPCError) as error:
         raise EngineError(
             f"Temporal does not answer at {config['target_host']}: set TEMPORAL_ADDRESS"
             " (host:port), or run `starter.py up` for a local one."
         ) from error
+    if not keys and not _is_loopback(config["target_host"]):
+        raise SettingsError(
+            f"Temporal at {config['target_host']} is not the embedded stack, and would keep everything readable: set"
+            " SOJOURN_PAYLOAD_KEYS (`starter.py payload-key` prints a key)."
+        )
+    return client
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 async def ensure_namespace(client: Client) -> None:

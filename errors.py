@@ -10,6 +10,7 @@ SojournError
 ├── DatabaseError           PostgreSQL cannot be used
 │   └── MigrationMissing    the schema is older than the code
 ├── EngineError             Temporal cannot be used
+├── PayloadKeyMissing       something was encrypted with a key that is not known here
 └── InputError              a file, an id or an argument that cannot be taken
 """
 
@@ -52,6 +53,10 @@ class MigrationMissing(DatabaseError):
 
 class EngineError(SojournError):
     """Temporal cannot be used."""
+
+
+class PayloadKeyMissing(SojournError):
+    """Something was encrypted with a key that is not known here."""
 
 
 class InputError(SojournError):

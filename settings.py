@@ -5,20 +5,25 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from channel_settings import ChannelSettings
 from errors import SettingsError
+from payload_keys import PayloadKeys
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+SHORTEST_TOKEN = 20
 _DURATION = re.compile(r"(\d+)\s*([smhd])")
 
 
@@ -28,7 +33,7 @@ def _duration(value: object) -> object:
     return timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else value
 
 
-_QUIET_HOURS = re.compile(r"(\d\d:\d\d)-(\d\d:\d\d)")
+_QUIET_HOURS = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)")
 
 
 class QuietSpan(NamedTuple):
@@ -50,10 +55,41 @@ def _quiet_span(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
+
+
+def _payload_keys(value: object) -> object:
+    return PayloadKeys.parse(value) if isinstance(value, str) else value
+
+
+def _named_tokens(value: object) -> object:
+    """Take `name:token,name:token`."""
+    if not isinstance(value, str):
+        return value
+    tokens: dict[str, str] = {}
+    for place, part in enumerate(value.split(","), 1):
+        name, _, token = part.strip().partition(":")
+        taken = name in tokens or token in tokens.values()
+        if not _NAME.fullmatch(name) or len(token) < SHORTEST_TOKEN or taken:
+            raise ValueError(
+                f"entry {place} is not `name:token` with a name (letters, digits, `.`, `_`, `-`) and a token"
+                f" (at least {SHORTEST_TOKEN} characters) of its own"
+            )
+        tokens[name] = token
+    return tokens
+
+
+def _origin(value: str) -> str:
+    if not _ORIGIN.fullmatch(value):
+        raise ValueError("write scheme, host and port, and nothing behind them, as in https://temporal.example:8443")
+    return value
+
+
+NamedTokens = Annotated[Mapping[str, SecretStr], NoDecode, BeforeValidator(_named_tokens)]
+Origin = Annotated[str, AfterValidator(_origin)]
 _from = partial(Field, validate_default=True)
 
 
-class Settings(BaseSettings):
+class Settings(ChannelSettings):
     """What a deployment decides. Durations are written `30s`, `5m`, `12h`, `7d`, or as ISO 8601 (`P7D`)."""
 
     model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="forbid", env_ignore_empty=True)
@@ -65,16 +101,19 @@ class Settings(BaseSettings):
     language: Literal["zh-CN", "en"] = _from(default="zh-CN", validation_alias="SOJOURN_LANGUAGE")
     state_folder: Path = _from(default=Path(".sojourn"), validation_alias="SOJOURN_STATE")
 
-    push_gateway_url: HttpUrl | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_URL")
-    push_gateway_key_id: str | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_KEY_ID")
-    push_gateway_secret: SecretStr | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_SECRET")
+    receipt_keys: NamedTokens = _from(default={}, validation_alias="SOJOURN_RECEIPT_KEYS")
     inbox_token: SecretStr | None = _from(default=None, validation_alias="SOJOURN_INBOX_TOKEN")
     web_port: int = _from(default=8480, ge=0, le=65_535, validation_alias="SOJOURN_WEB_PORT")
 
-    quiet_hours: Annotated[QuietSpan | None, BeforeValidator(_quiet_span)] = _from(
+    quiet_hours: Annotated[QuietSpan | None, NoDecode, BeforeValidator(_quiet_span)] = _from(
         default=QuietSpan(time(21), time(8)), validation_alias="SOJOURN_QUIET_HOURS"
     )
     assessment_valid: Duration = _from(default=timedelta(days=365), validation_alias="SOJOURN_ASSESSMENT_VALID")
+    payload_keys: Annotated[PayloadKeys, NoDecode, BeforeValidator(_payload_keys)] = _from(
+        default=PayloadKeys(), validation_alias="SOJOURN_PAYLOAD_KEYS"
+    )
+    codec_origin: Origin | None = _from(default=None, validation_alias="SOJOURN_CODEC_ORIGIN")
+    codec_tokens: NamedTokens = _from(default={}, validation_alias="SOJOURN_CODEC_TOKENS")
 
     attribution: Duration = _from(default=timedelta(days=7), validation_alias="SOJOURN_ATTRIBUTION")
     backfill_horizon: Duration = _from(default=timedelta(days=7), validation_alias="SOJOURN_BACKFILL_HORIZON")
@@ -90,18 +129,9 @@ class Settings(BaseSettings):
     pool_size: int = _from(default=16, ge=1, le=500, validation_alias="SOJOURN_POOL_SIZE")
 
     @model_validator(mode="after")
-    def _gateway_is_whole(self) -> Self:
-        """A gateway without its key would refuse every message, one by one, at three in the morning."""
-        if self.push_gateway_url and not (self.push_gateway_key_id and self.push_gateway_secret):
-            raise ValueError(
-                "SOJOURN_PUSH_GATEWAY_URL is set without its key: "
-                "set SOJOURN_PUSH_GATEWAY_KEY_ID and SOJOURN_PUSH_GATEWAY_SECRET, too"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _production_keeps_quiet(self) -> Self:
-        if self.quiet_hours is None and self.environment == "production":
+        none = self.quiet_hours is None or self.quiet_hours.begins == self.quiet_hours.ends
+        if none and self.environment == "production":
             raise ValueError("SOJOURN_QUIET_HOURS cannot be off in production: write them as 21:00-08:00")
         return self
 
@@ -113,6 +143,15 @@ class Settings(BaseSettings):
                 "or run `starter.py up` for a local one."
             )
         return self.database_url.get_secret_value()
+
+    def require_payload_keys(self) -> PayloadKeys:
+        """The keys for payloads; SettingsError if there are none and the target is not the embedded stack."""
+        if not self.payload_keys and self.environment != "embedded":
+            raise SettingsError(
+                "Temporal would keep customers' data readable: set SOJOURN_PAYLOAD_KEYS (`starter.py payload-key`"
+                " prints a key), the same for workers and commands. Only the stack of `starter.py up` needs none."
+            )
+        return self.payload_keys
 
 
 def load_settings() -> Settings:

@@ -26,10 +26,13 @@ COMMANDS = {
     "facts": Lazy("cli.imports:facts", "Load what the broker's own books say from a file."),
     "event": Lazy("cli.events:event", "Tell one customer's workflow that something happened."),
     "events": Lazy("cli.events:events", "Send the events of a file."),
+    "receipts": Lazy("cli.receipts:receipts", "Load what became of messages from a file."),
     "customer": Lazy("cli.look:customer", "Show where a customer stands."),
     "why": Lazy("cli.look:why", "Show what a customer was sent, what not, and why."),
     "rejected": Lazy("cli.look:rejected", "List, correct and send again what could not be taken."),
     "brake": Lazy("cli.brake:brake", "Stop touches, or let them go on."),
+    "recall": Lazy("cli.recall:recall", "Recall a text: no run sends it any more."),
+    "recalls": Lazy("cli.recall:recalls", "Show which texts were recalled."),
     "new-journey": Lazy("cli.new_journey:new_journey", "Begin a journey: a draft, its texts and its story."),
     "enter": Lazy("cli.enter:enter", "Let a customer, or many, enter a journey."),
     "pause": Lazy("cli.commands:pause", "Let a customer's run stand still."),
@@ -42,6 +45,7 @@ COMMANDS = {
     "preview": Lazy("cli.preview:preview", "Show what a journey does: steps, every path with its calendar, a page."),
     "schemas": Lazy("cli.schemas:schemas", "Write the JSON Schemas of the events into docs/events/."),
     "publish": Lazy("cli.journeys:publish", "Publish a version of a journey."),
+    "payload-key": Lazy("cli.payload_key:payload_key", "Print a fresh key for the encryption of payloads."),
     "rehearse": Lazy("cli.rehearse:rehearse", "Let the journeys run over a file of events on paper."),
     "play": Lazy("cli.play:play", "Let the journeys run over a file of events on the real engine, sped up."),
 }
@@ -69,7 +73,7 @@ class LazyGroup(click.Group):
 def starter() -> None:
     """Sojourn: durable customer journeys.
 
-    Exit codes: 0 done, 1 some rows were rejected, 2 could not run.
+    Exit codes: 0 done, 1 some rows were rejected (or problems found), 2 could not run.
     """
 
 

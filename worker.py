@@ -30,7 +30,7 @@ from engine import connect, ensure_namespace, ensure_search_attributes
 from errors import JourneyError
 from journeys import JOURNEYS
 from journeys.names import Channel, Language
-from journeys.published import Published, is_published, published, with_templates
+from journeys.published import Published, is_published, published, release, with_templates
 from journeys.templates import templates
 from logs import set_up_logs
 from rules.definitions import Catalogue
@@ -92,16 +92,24 @@ def workers(
         activities=activities.local,
         no_remote_activities=True,
         max_cached_workflows=max_cached_workflows,
+        identity=f"{client.identity} {release()}",  # `starter.py migrate-runs` looks for workers of other releases
     )
     return [lives] + [
         Worker(
             client,
             task_queue=channel_queue(channel, task_queue),
             activities=activities.remote,
+            max_task_queue_activities_per_second=_throttle(world, channel),
             graceful_shutdown_timeout=LONGEST_SEND,
         )
         for channel in Channel
     ]
+
+
+def _throttle(world: World, channel: Channel) -> float | None:
+    """Counted by the server, over all workers. A channel that is not there withholds its touches as fast as it can."""
+    adapter = world.channels.get(channel)
+    return None if adapter is None else adapter.throttle
 
 
 @asynccontextmanager
@@ -116,12 +124,13 @@ async def running(workers: Sequence[Worker]) -> AsyncIterator[None]:
 async def work() -> None:
     """Run until SIGINT or SIGTERM."""
     settings = load_settings()
+    keys = settings.require_payload_keys()
     set_up_logs()
     stop = asyncio.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(one, stop.set)
     async with open_world(settings, shipped()) as world:
-        client = await connect()
+        client = await connect(keys=keys)
         await ensure_namespace(client)
         await ensure_search_attributes(client)
         async with running(workers(client, world, max_cached_workflows=settings.max_cached_workflows)):

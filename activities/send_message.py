@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
-from activities.channels import Accepted, ChannelAdapter, Message, Refused, Unknown
+from activities.channels import Accepted, ChannelAdapter, Message, Postponed, Refused, Unknown
 from activities.contracts import SendMessageRequest, SendMessageResult
 from activities.gate_facts import Decided, Known, read_facts
-from activities.rendering import render
+from activities.rendering import fill, render
 from activities.touch_plan import TouchPlan
 from activities.touch_rows import claim, note_hold, settle
 from activities.world import World
@@ -67,7 +67,7 @@ async def _act_on(world: World, plan: TouchPlan, known: Known, judgement: Judgem
 async def _send(world: World, plan: TouchPlan, known: Known, judgement: Judgement) -> Answer | None:
     """Claim, then deliver. A text that cannot be filled in fails for good, before anything is claimed."""
     try:
-        text = render(plan.template, known.language, plan.channel, {})
+        text = render(plan.template, known.language, plan.channel, known.variables, plain=known.plain)
     except TemplateError:
         faulty = replace(judgement, reason="template_error")
         written = await claim(world, plan, known, faulty, "failed")
@@ -82,13 +82,13 @@ async def _decided_before(world: World, plan: TouchPlan, facts: Facts, record: D
     if record.outcome != "claimed":
         return plan.settled(record.outcome, record.reason)
     adapter = world.channels.get(record.channel)
-    if adapter is None or not adapter.deduplicates:
+    if adapter is None or datetime.now(UTC) - record.recorded_at >= adapter.deduplicates_for:
         return await settle(world, plan, "in_doubt", "answer_lost")
     stop = _stop(plan, facts, record.channel)
     tried_for = datetime.now(UTC) - record.recorded_at
     match stop.decision:
         case "send":
-            text = render(plan.template, record.language, record.channel, {})
+            text = fill(plan.template, record.language, record.channel, record.variables, plain=record.plain)
             return await _deliver(world, adapter, plan, text, record.recorded_at)
         case "hold" if tried_for < ASK_AGAIN_FOR:
             assert stop.hold_until is not None
@@ -128,6 +128,8 @@ async def _deliver(
         message_class=plan.touch.message_class,
         title=text.title,
         body=text.body,
+        template_id=text.template_id,
+        data=text.data,
     )
     delivery = await adapter.deliver(message)
     match delivery:
@@ -135,15 +137,15 @@ async def _deliver(
             return await settle(world, plan, "sent", "")
         case Refused():
             return await settle(world, plan, "failed", delivery.reason)
-        case Unknown() if adapter.deduplicates and datetime.now(UTC) - claimed_at < ASK_AGAIN_FOR:
+        case Unknown() | Postponed() if datetime.now(UTC) - claimed_at < min(ASK_AGAIN_FOR, adapter.deduplicates_for):
             return _try_later(plan, delivery.reason, _pause(delivery, datetime.now(UTC) - claimed_at))
-        case Unknown():
+        case Unknown() | Postponed():
             return await settle(world, plan, "in_doubt", delivery.reason)
         case _:
             assert_never(delivery)
 
 
-def _pause(delivery: Unknown, tried_for: timedelta) -> timedelta:
+def _pause(delivery: Postponed | Unknown, tried_for: timedelta) -> timedelta:
     """Ask again at growing distances: about as long as it has been tried already."""
     return max(delivery.pause, ASK_AGAIN_AFTER, min(tried_for, timedelta(hours=1)))
 

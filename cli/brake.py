@@ -12,12 +12,10 @@ from activities.brakes import BrakeScope, BrakeSet, list_brakes, put_brake_on, t
 from cli.actor import actor_option, reason_option
 from cli.database import open_database
 from cli.edge import run_async
+from cli.known import journey_names, template_names
 from cli.show import print_json, print_table
 from errors import InputError
-from journeys import JOURNEYS
 from journeys.names import Channel, JourneyName, TemplateName
-from journeys.published import published
-from journeys.templates import templates
 from rules.gates import BrakeMode
 from settings import load_settings
 
@@ -120,19 +118,10 @@ def _as_json(each: BrakeSet) -> dict[str, object]:
 def _scope(journey: str | None, template: str | None, channel: str | None) -> BrakeScope:
     """Check the names: a brake on a name that does not exist would stop nothing, and look as if it did."""
     return BrakeScope(
-        JourneyName(_known("journey", journey, _journeys())) if journey is not None else None,
-        TemplateName(_known("template", template, _templates())) if template is not None else None,
+        JourneyName(_known("journey", journey, journey_names())) if journey is not None else None,
+        TemplateName(_known("template", template, template_names())) if template is not None else None,
         Channel(_known("channel", channel, [str(each) for each in Channel])) if channel is not None else None,
     )
-
-
-def _journeys() -> set[str]:
-    """Those that run now, and those that customers may still be in."""
-    return {each.name for each in JOURNEYS} | {each.journey.name for each in published().values()}
-
-
-def _templates() -> set[str]:
-    return set(templates()) | {name for each in published().values() for name in each.templates}
 
 
 def _known(kind: str, name: str, names: Collection[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -11,12 +12,10 @@ import click
 from cli.actor import actor_option, reason_option
 from cli.database import open_database
 from cli.edge import run_async, some_rejected
+from cli.known import known_journey
 from cli.servers import connect_temporal
 from cli.show import print_json
-from errors import InputError
-from journeys import JOURNEYS
 from journeys.names import CustomerId
-from journeys.published import published
 from rules.commands import Verb
 from rules.state import Obeyed
 from settings import Settings, load_settings
@@ -82,25 +81,14 @@ def obey(
         some_rejected()
 
 
-def known_journey(name: str) -> str:
-    """InputError if no journey, live or published, has the name."""
-    names = {each.name for each in JOURNEYS} | {each.journey.name for each in published().values()}
-    if name not in names:
-        raise InputError(f"there is no journey {name!r}: the journeys are {', '.join(sorted(names))}")
-    return name
-
-
 async def _give(verb: Verb, customer_id: str, journey: str, **what: Any) -> Obeyed:
     from cli.ordering import give, order
 
     command, settings = order(verb, customer_id, journey, **what), load_settings()
-    if verb is Verb.ENTER:
-        await _ensure_known(settings, command.customer_id)
-    return await give(await connect_temporal(settings), command)
+    return await give(await connect_temporal(settings), command, in_books=partial(_in_books, settings))
 
 
-async def _ensure_known(settings: Settings, customer_id: CustomerId) -> None:
-    """A mistyped id must not begin a life."""
+async def _in_books(settings: Settings, customer_id: CustomerId) -> bool:
     async with open_database(settings) as connection:
-        if not await connection.fetchval("SELECT true FROM customer WHERE customer_id = $1", customer_id):
-            raise InputError(f"there is no customer {customer_id!r}: load them first, with `starter.py customers`")
+        known: bool | None = await connection.fetchval("SELECT true FROM customer WHERE customer_id = $1", customer_id)
+        return bool(known)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from activities.audience import audience
 from activities.database import Connection
 from cli.actor import actor_option, reason_option
-from cli.commands import known_journey, obey
+from cli.commands import obey
 from cli.database import open_database
 from cli.edge import run_async, some_rejected
+from cli.known import known_journey
 from cli.ordering import Order, Tally, give, give_all, order
 from cli.servers import connect_temporal
 from cli.show import progress
@@ -33,6 +38,14 @@ from settings import Settings, load_settings
 
 KEPT_AT_ONCE = 1_000
 """Customers whose earlier decisions are looked up in one statement."""
+
+PASSING = ("draft", "closed")
+"""Refusals that say something of the worker: for this release the journey is live, or nobody would be asked."""
+
+AGAIN = "#"
+"""Stands between a batch and the number of the attempt; no batch has it in its name."""
+
+_BATCH = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @click.command()
@@ -61,7 +74,8 @@ def enter(
     """Let CUSTOMER enter JOURNEY, or all whom --where or --file names.
 
     Each entry is decided and recorded like any other. Of many, each customer is asked once under the name of the batch:
-    run the same again after an interruption and it goes on where it was.
+    run the same again after an interruption and it goes on where it was; next season give it another --batch. Who was
+    refused by a worker of an older release is asked again.
     """
     if len(names) > 2 or (len(names) == 2) == bool(where or file) or (where and file):
         raise InputError("name one customer and the journey, or the journey with one of --where and --file")
@@ -72,33 +86,45 @@ def enter(
     many = Many(_enterable(journey), _batch(batch, journey, where, file), actor, reason)
     tally = run_async(_enter(load_settings(), many, where, file, rate, dry_run))
     if tally is not None:
-        _tell(tally, many.batch)
+        _tell(tally, many)
 
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """An entry of many."""
+    """An entry of many; `before` counts those who were asked in an earlier run of the same batch."""
 
     journey: Journey
     batch: str
     actor: str
     reason: str
+    invocation: str = field(default_factory=lambda: uuid.uuid4().hex)
+    before: Counter[Literal["entered", "refused"]] = field(default_factory=Counter)
 
-    def order(self, customer_id: CustomerId) -> Order:
-        """The command for one of them."""
+    def order(self, asked: Asked) -> Order:
+        """The command for one of them; another one than those that an older worker answered."""
+        again = f"{AGAIN}{asked.refused_in_passing + 1}" if asked.refused_in_passing else ""
         return order(
             Verb.ENTER,
-            customer_id,
+            asked.customer_id,
             self.journey.name,
             actor=self.actor,
             reason=self.reason,
-            command_id=self.command_id,
+            command_id=f"{self.command_id}{again}",
+            invocation=self.invocation,
         )
 
     @property
     def command_id(self) -> str:
         """The same for all: commands are told apart by customer."""
         return f"batch:{self.batch}"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A customer to be asked, and how often a worker that did not know better has refused."""
+
+    customer_id: CustomerId
+    refused_in_passing: int
 
 
 async def _enter(
@@ -116,7 +142,7 @@ async def _enter(
             return None
         client = await connect_temporal(settings)
         with progress(many.journey.name, 0) as show:
-            orders = (many.order(customer_id) async for customer_id in fresh)
+            orders = (many.order(asked) async for asked in fresh)
             give_one = partial(give, client)
             return await give_all(orders, give_one, concurrency=settings.events_concurrency, a_minute=rate, show=show)
 
@@ -136,9 +162,7 @@ async def _in_file(file: Path) -> AsyncIterator[CustomerId]:
             yield check_customer_id(str(row.values["customer_id"]))
 
 
-async def _not_yet_asked(
-    connection: Connection, found: AsyncIterator[CustomerId], many: Many
-) -> AsyncIterator[CustomerId]:
+async def _not_yet_asked(connection: Connection, found: AsyncIterator[CustomerId], many: Many) -> AsyncIterator[Asked]:
     """Those for whom this batch has no decision yet, each once as far as neighbours go."""
     waiting: list[CustomerId] = []
     async for customer_id in found:
@@ -151,20 +175,28 @@ async def _not_yet_asked(
         yield one
 
 
-async def _fresh(connection: Connection, customer_ids: Sequence[CustomerId], many: Many) -> list[CustomerId]:
+async def _fresh(connection: Connection, customer_ids: Sequence[CustomerId], many: Many) -> list[Asked]:
     """InputError for ids that no customer has: a life would begin for nobody."""
     rows = await connection.fetch(
         """
-        SELECT named.customer_id, customer.customer_id IS NOT NULL AS known,
-               EXISTS (SELECT FROM entry_decision AS decision WHERE decision.customer_id = named.customer_id
-                         AND decision.journey = $2 AND decision.cause = $3) AS asked
+        SELECT named.customer_id, customer.customer_id IS NOT NULL AS known, asked.*
         FROM unnest($1::text[]) WITH ORDINALITY AS named (customer_id, place)
         LEFT JOIN customer ON customer.customer_id = named.customer_id
+        CROSS JOIN LATERAL (
+            SELECT count(*) FILTER (WHERE entry > 0) AS entered,
+                   count(*) FILTER (WHERE refused = ANY($4::text[])) AS passing,
+                   count(*) FILTER (WHERE entry = 0 AND refused <> ALL($4::text[])) AS refused
+            FROM entry_decision AS decision
+            WHERE decision.customer_id = named.customer_id AND decision.journey = $2
+              AND (decision.cause = $3 OR starts_with(decision.cause, $3 || $5))
+        ) AS asked
         ORDER BY place
         """,
         list(dict.fromkeys(customer_ids)),
         many.journey.name,
         f"command:{many.command_id}",
+        list(PASSING),
+        AGAIN,
     )
     unknown = [row["customer_id"] for row in rows if not row["known"]]
     if unknown:
@@ -172,10 +204,14 @@ async def _fresh(connection: Connection, customer_ids: Sequence[CustomerId], man
             f"{len(unknown)} customers are not known, the first is {unknown[0]!r}: load them first, with"
             " `starter.py customers`"
         )
-    return [CustomerId(row["customer_id"]) for row in rows if not row["asked"]]
+    many.before["entered"] += sum(row["entered"] > 0 for row in rows)
+    many.before["refused"] += sum(row["refused"] > 0 for row in rows)
+    return [
+        Asked(CustomerId(row["customer_id"]), row["passing"]) for row in rows if not (row["entered"] or row["refused"])
+    ]
 
 
-async def _count(fresh: AsyncIterator[CustomerId], many: Many) -> None:
+async def _count(fresh: AsyncIterator[Asked], many: Many) -> None:
     number = 0
     async for _ in fresh:
         number += 1
@@ -183,29 +219,43 @@ async def _count(fresh: AsyncIterator[CustomerId], many: Many) -> None:
         f"{number:,} customers would be asked to enter {many.journey.name} {many.journey.version}"
         f" (batch {many.batch}); nothing was done."
     )
+    _tell_before(many)
 
 
 def _enterable(name: str) -> Journey:
     journey = next((each for each in JOURNEYS if each.name == name), None)
     if journey is None or journey.state != "live":
-        state = "not listed in journeys/__init__.py" if journey is None else f"{journey.state}, not live"
+        state = "not listed in journeys/catalogue.py" if journey is None else f"{journey.state}, not live"
         raise InputError(f"{name} is {state}: nobody can enter it")
     return journey
 
 
 def _batch(batch: str | None, journey: str, where: str | None, file: Path | None) -> str:
     if batch is not None:
+        if not _BATCH.fullmatch(batch):
+            raise InputError(f"--batch {batch!r}: write 1 to 64 letters, digits, '.', '_' or '-', as in spring-2027")
         return batch
     content = where.encode() if where is not None else file.read_bytes() if file is not None and file.is_file() else b""
     return f"{journey}-{hashlib.sha256(content).hexdigest()[:12]}"
 
 
-def _tell(tally: Tally, batch: str) -> None:
-    click.echo(f"{tally.done:,} entered (batch {batch}).")
+def _tell(tally: Tally, many: Many) -> None:
+    """Exit code 1 if somebody did not enter."""
+    click.echo(f"{tally.done:,} entered (batch {many.batch}).")
     for told, number in tally.refused.most_common():
         click.echo(f"{number:,} {told}")
+    _tell_before(many)
     for customer_id, problem in list(tally.failed.items())[:10]:
         click.echo(f"{customer_id}: {problem}")
     if tally.failed:
         click.echo(f"{len(tally.failed):,} could not be asked.")
+    if tally.failed or tally.refused:
         some_rejected()
+
+
+def _tell_before(many: Many) -> None:
+    if asked := many.before.total():
+        click.echo(
+            f"{asked:,} were asked in this batch before and are not asked again: {many.before['entered']:,} entered,"
+            f" {many.before['refused']:,} did not. To ask them anew, give another --batch."
+        )

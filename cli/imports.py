@@ -30,8 +30,8 @@ Value = TypeVar("Value")
 FieldName = Callable[[Sequence[int | str]], str]
 """How a person finds the field at a place of a model: a column, or a path."""
 
-_file_argument = click.argument("file", type=click.Path(path_type=Path))
-_rejects_option = click.option(
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+rejects_option = click.option(
     "--rejects",
     type=click.Path(path_type=Path, dir_okay=False),
     show_default="FILE.rejects.csv",
@@ -40,8 +40,8 @@ _rejects_option = click.option(
 
 
 @click.command()
-@_file_argument
-@_rejects_option
+@file_argument
+@rejects_option
 def customers(file: Path, rejects: Path | None) -> None:
     """Load reachability, consent, opt-outs, zone, language, risk class and tags from FILE (CSV or JSON Lines).
 
@@ -57,8 +57,8 @@ def customers(file: Path, rejects: Path | None) -> None:
 
 
 @click.command()
-@_file_argument
-@_rejects_option
+@file_argument
+@rejects_option
 def facts(file: Path, rejects: Path | None) -> None:
     """Load what the broker's own books say happened from FILE (CSV or JSON Lines).
 
@@ -81,7 +81,7 @@ class Loaded:
 
 async def load_customers(settings: Settings, file: Path, rejects: Rejects) -> Loaded:
     """Load a file of customers; what cannot be taken goes to `rejects`. InputError if it is no such file."""
-    context = _time_context(settings)
+    context = time_context(settings)
     with open_table(file, needed=("customer_id",), allowed=COLUMNS) as table:
         is_csv = bool(table.columns)
 
@@ -91,28 +91,29 @@ async def load_customers(settings: Settings, file: Path, rejects: Rejects) -> Lo
 
         async with open_database(settings) as connection:
             write = partial(import_customers, connection)
-            return await _load(table, rejects, read, write, column_of if is_csv else _path)
+            return await load(table, rejects, read, write, column_of if is_csv else path_of)
 
 
 async def load_facts(settings: Settings, file: Path, rejects: Rejects) -> Loaded:
     """Load a file of facts; what cannot be taken goes to `rejects`. InputError if it is no such file."""
-    context = _time_context(settings)
+    context = time_context(settings)
     with open_table(file, needed=("customer_id", "name", "occurred_at")) as table:
 
         def read(row: Row) -> Fact:
             return fact_of(FactRow.of(row.values, context))
 
         async with open_database(settings) as connection:
-            return await _load(table, rejects, read, partial(import_facts, connection), _path)
+            return await load(table, rejects, read, partial(import_facts, connection), path_of)
 
 
-async def _load(
+async def load(
     table: Table,
     rejects: Rejects,
     read: Callable[[Row], Value],
     write: Callable[[list[Value]], Awaitable[Imported]],
     field_name: FieldName,
 ) -> Loaded:
+    """Write a table in batches; what does not fit, or is refused, goes to `rejects`."""
     loaded = Loaded()
     with progress(table.file.name, table.size) as show:
         for batch in _batches(table, rejects, read, field_name):
@@ -157,9 +158,11 @@ def _problems(error: ValidationError, field_name: FieldName) -> str:
     return "; ".join(dict.fromkeys(said))
 
 
-def _path(place: Sequence[int | str]) -> str:
+def path_of(place: Sequence[int | str]) -> str:
+    """A field by its path."""
     return ".".join(map(str, place)) or "the row"
 
 
-def _time_context(settings: Settings) -> TimeContext:
+def time_context(settings: Settings) -> TimeContext:
+    """No time in a file is later than now."""
     return {"latest": datetime.now(UTC) + settings.future_tolerance}

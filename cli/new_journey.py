@@ -17,7 +17,7 @@ from journeys.events import EVENTS
 from journeys.published import published
 
 ROOT = Path(__file__).parent.parent
-LIST = "journeys/__init__.py"
+LIST = "journeys/catalogue.py"
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 48
@@ -164,11 +164,11 @@ def files_of(name: str, module: str) -> Mapping[str, str]:
 
 
 def with_journey(text: str, module: str) -> str:
-    """`journeys/__init__.py` with one more journey: its import and its entry, each in its place."""
+    """`journeys/catalogue.py` with one more journey: its import in its place, its entry behind those that are there."""
     found, imports = _JOURNEYS.search(text), list(_IMPORT.finditer(text))
     if found is None or not imports:
         raise InputError(f"{LIST} has no imports or no JOURNEYS = (…) any more: write them again as they were")
-    entries = _tuple(found[1], sorted({*re.findall(r"\w+", found[2]), module}), broken="\n" in found[2])
+    entries = _tuple(found[1], list(dict.fromkeys([*re.findall(r"\w+", found[2]), module])), broken="\n" in found[2])
     text = f"{text[: found.start()]}{entries}{text[found.end() :]}"
     place = next((one.start() for one in imports if one[1] > module), imports[-1].end())
     return f"{text[:place]}from journeys.{module} import {module}\n{text[place:]}"

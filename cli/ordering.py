@@ -35,11 +35,31 @@ _BUSY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusC
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One command for one customer, as it goes over the wire."""
+    """One command for one customer, as it goes over the wire.
+
+    A server answers an update of the same id as it did before, as long as the workflow runs; what comes of another
+    `invocation` is a new update.
+    """
 
     verb: Verb
     customer_id: CustomerId
     argument: Mapping[str, Any]
+    invocation: str = ""
+
+    @property
+    def update_id(self) -> str:
+        """What the server tells updates apart by."""
+        said = f"{self.verb}:{self.argument['journey']}:{self.argument['command_id']}"
+        return f"{said}:{self.invocation}" if self.invocation else said
+
+
+InBooks = Callable[[CustomerId], Awaitable[bool]]
+"""Whether the books know a customer."""
+
+
+async def known_already(customer_id: CustomerId) -> bool:
+    """For customers that were found in the books."""
+    return True
 
 
 def order(
@@ -52,20 +72,26 @@ def order(
     command_id: str,
     key: str = "",
     to: str | None = None,
+    invocation: str = "",
 ) -> Order:
     """A command. InputError if the customer's id is none."""
     argument = {"journey": journey, "actor": actor, "reason": reason, "command_id": command_id, "key": key}
-    return Order(verb, check_customer_id(customer_id), argument if to is None else {**argument, "to": to})
+    argument = argument if to is None else {**argument, "to": to}
+    return Order(verb, check_customer_id(customer_id), argument, invocation)
 
 
-async def give(client: Client, command: Order, task_queue: str | None = None) -> Obeyed:
+async def give(
+    client: Client, command: Order, task_queue: str | None = None, *, in_books: InBooks = known_already
+) -> Obeyed:
     """Give a command and wait for what was made of it. Twice under one id is done once.
 
-    InputError if the life does not take it or there is none to take it; EngineError if no worker answers.
+    Who has no workflow under way, as after a Terminate or a long silence, gets one, which goes on where the last one
+    ended; `in_books` is asked before, so that a mistyped id begins no life. InputError if the life does not take the
+    command or there is none to take it; EngineError if no worker answers.
     """
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
-            return await _give(client, command, task_queue or TASK_QUEUE)
+            return await _give(client, command, task_queue or TASK_QUEUE, in_books)
     except WorkflowUpdateFailedError as error:
         raise InputError(str(error.cause)) from error
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
@@ -74,25 +100,30 @@ async def give(client: Client, command: Order, task_queue: str | None = None) ->
             " The command may still be carried out; giving it again under the same id does not repeat it"
         ) from error
     except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise InputError(
-                f"customer {command.customer_id!r} has no life under way: it goes on with their next event"
-            ) from error
         raise refusal(error) from error
 
 
-async def _give(client: Client, command: Order, task_queue: str) -> Obeyed:
-    update_id = f"{command.verb}:{command.argument['journey']}:{command.argument['command_id']}"
+async def _give(client: Client, command: Order, task_queue: str, in_books: InBooks) -> Obeyed:
+    """A life under way is told first, without a look into the books: they may be down when a journey has to stop."""
     if command.verb is not Verb.ENTER:
-        handle = client.get_workflow_handle(workflow_id(command.customer_id))
-        obeyed: Obeyed = await handle.execute_update(
-            command.verb,
-            command.argument,
-            id=update_id,
-            result_type=Obeyed,
-        )
-        return obeyed
-    # Who has been gone for long has no workflow: the command starts one, which goes on where the last one ended.
+        try:
+            return await _to_a_life(client, command)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+    if not await in_books(command.customer_id):
+        raise InputError(f"there is no customer {command.customer_id!r}: load them first, with `starter.py customers`")
+    return await _with_start(client, command, task_queue)
+
+
+async def _to_a_life(client: Client, command: Order) -> Obeyed:
+    obeyed: Obeyed = await client.get_workflow_handle(workflow_id(command.customer_id)).execute_update(
+        command.verb, command.argument, id=command.update_id, result_type=Obeyed
+    )
+    return obeyed
+
+
+async def _with_start(client: Client, command: Order, task_queue: str) -> Obeyed:
     start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
         WORKFLOW_TYPE,
         {},
@@ -100,14 +131,10 @@ async def _give(client: Client, command: Order, task_queue: str) -> Obeyed:
         task_queue=task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
     )
-    entered: Obeyed = await client.execute_update_with_start_workflow(
-        command.verb,
-        command.argument,
-        start_workflow_operation=start,
-        id=update_id,
-        result_type=Obeyed,
+    obeyed: Obeyed = await client.execute_update_with_start_workflow(
+        command.verb, command.argument, start_workflow_operation=start, id=command.update_id, result_type=Obeyed
     )
-    return entered
+    return obeyed
 
 
 @dataclass(slots=True)
@@ -128,39 +155,51 @@ async def give_all(
     show: Callable[[int], None] = lambda done: None,
 ) -> Tally:
     """Give many commands, so many at once, and no more than `a_minute`; each customer's fate goes into the tally."""
-    tally, free, pace = Tally(), asyncio.Semaphore(concurrency), _Pace(a_minute)
-    given = 0
-
-    async def one(command: Order) -> None:
-        nonlocal given
-        try:
-            obeyed = await give_one(command)
-            if obeyed.done:
-                tally.done += 1
-            else:
-                tally.refused[obeyed.told] += 1
-        except InputError as error:
-            tally.failed[command.customer_id] = str(error)
-        finally:
-            given += 1
-            show(given)
-            free.release()
-
+    giver, free, pace = _Giver(give_one, show), asyncio.Semaphore(concurrency), _Pace(a_minute)
     try:
         async with asyncio.TaskGroup() as group:
             async for command in orders:
                 await free.acquire()
                 await pace.next()
-                group.create_task(one(command))
+                group.create_task(giver.give(command)).add_done_callback(lambda _: free.release())
     except* SojournError as problems:
         problem = problems.exceptions[0]
     else:
-        return tally
+        return giver.tally
+    raise _how_far(problem, giver.tally) from problem
+
+
+def _how_far(problem: Exception, tally: Tally) -> SojournError:
+    """What kept the commands from going on, with what was done by then."""
     kind = InputError if isinstance(problem, InputError) else EngineError
-    raise kind(
-        f"{str(problem).rstrip('.')}. {given:,} commands were given. Run the command again when that is done:"
-        " what was done is not done twice."
-    ) from problem
+    return kind(
+        f"{str(problem).rstrip('.')}. Before that, {tally.done:,} commands were done, and {tally.refused.total():,}"
+        " refused. Run the command again when that is mended: what was done is not done twice."
+    )
+
+
+@dataclass(slots=True)
+class _Giver:
+    """Gives commands and keeps the tally."""
+
+    give_one: Callable[[Order], Awaitable[Obeyed]]
+    show: Callable[[int], None]
+    tally: Tally = field(default_factory=Tally)
+    given: int = 0
+
+    async def give(self, command: Order) -> None:
+        """Give one; that a customer's life does not take it is that customer's fate."""
+        try:
+            obeyed = await self.give_one(command)
+        except InputError as error:
+            self.tally.failed[command.customer_id] = str(error)
+        else:
+            if obeyed.done:
+                self.tally.done += 1
+            else:
+                self.tally.refused[obeyed.told] += 1
+        self.given += 1
+        self.show(self.given)
 
 
 class _Pace:

@@ -129,11 +129,10 @@ async def _theatre(settings: Settings) -> AsyncIterator[Theatre]:
     async with AsyncExitStack() as opened:
         if settings.database_url is None:
             forget_other_servers()
-            stack = await opened.enter_async_context(EmbeddedStack())
+            stack = await opened.enter_async_context(EmbeddedStack(codec=bool(settings.payload_keys)))
             await _start_programs(stack, opened)
-            client = await connect(
-                {"target_host": stack.temporal_address, "namespace": "default", "tls": False, "api_key": None}
-            )
+            here = {"target_host": stack.temporal_address, "namespace": "default", "tls": False, "api_key": None}
+            client = await connect(here, keys=settings.payload_keys)
             await _until_worked(client)
             url, ui_url = stack.database_url, stack.ui_url
         elif settings.environment == "production":

@@ -28,10 +28,11 @@ def local_stack(settings: Settings) -> Addresses | None:
 
 
 async def connect_temporal(settings: Settings) -> Client:
-    """A client of Temporal. EngineError if it cannot be reached."""
+    """A client of Temporal. EngineError if it cannot be reached, SettingsError if it needs a key and there is none."""
     from engine import connect
 
     if (stack := local_stack(settings)) is None:
-        return await connect()
+        return await connect(keys=settings.require_payload_keys())
     # Whatever a person has configured for a server elsewhere does not concern this one.
-    return await connect({"target_host": stack.temporal_address, "namespace": "default", "tls": False, "api_key": None})
+    here = {"target_host": stack.temporal_address, "namespace": "default", "tls": False, "api_key": None}
+    return await connect(here, keys=settings.payload_keys)

@@ -24,11 +24,13 @@ def up() -> None:
     """Run PostgreSQL, Temporal with its UI, a worker and the web application until Ctrl-C.
 
     Everything is kept in .sojourn (SOJOURN_STATE names another folder) and goes on at the next start. What dies is
-    started again. The other commands, run in the same folder, find it by themselves.
+    started again. The other commands, run in the same folder, find it by themselves. With SOJOURN_PAYLOAD_KEYS what
+    Temporal keeps is encrypted; its UI shows it in the clear all the same.
     """
     settings = load_settings()
     forget_other_servers()
-    run_async(keep_running(settings.state_folder, programs_for, _report, ready=_announce))
+    codec = bool(settings.payload_keys)
+    run_async(keep_running(settings.state_folder, programs_for, _report, ready=_announce, codec=codec))
 
 
 def forget_other_servers() -> None:
@@ -56,12 +58,17 @@ def _environment(stack: EmbeddedStack) -> dict[str, str]:
         **stack.environment,
         "TEMPORAL_CONFIG_FILE": os.devnull,
         "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
-        "SOJOURN_ENVIRONMENT": "embedded",
         "SOJOURN_INBOX_TOKEN": stack.secret("inbox"),
         "SOJOURN_PUSH_GATEWAY_URL": f"http://{_web_address(stack)}/push",
         "SOJOURN_PUSH_GATEWAY_KEY_ID": _KEY_ID,
         "SOJOURN_PUSH_GATEWAY_SECRET": stack.secret("push-gateway"),
+        **(_codec_environment(stack) if stack.codec else {}),
     }
+
+
+def _codec_environment(stack: EmbeddedStack) -> dict[str, str]:
+    """What the codec server is told; it has the keys from our own environment."""
+    return {"SOJOURN_CODEC_TOKENS": f"embedded:{stack.secret('codec')}", "SOJOURN_CODEC_ORIGIN": stack.ui_url}
 
 
 def _web_address(stack: EmbeddedStack) -> str:
@@ -75,9 +82,9 @@ def _announce(stack: EmbeddedStack) -> None:
     said = f"""
         Customers     {stack.ui_url}  (Temporal's UI)
         Pushes        http://{web}/pushes  (what the local gateway got)
-        Inbox         http://{web}/customers/ID/inbox  (bearer token: "inbox" in {memory})
+        Inbox         http://{web}/customers/ID/inbox  (bearer token: secrets.inbox in {memory})
         Temporal      {stack.temporal_address}, HTTP API {stack.http_url}
-        Database      postgresql://sojourn@{database}  (password: "postgres" in {memory})
+        Database      postgresql://sojourn@{database}  (password: secrets.postgres in {memory})
 
         In another terminal, in this folder:
             python {sys.argv[0]} event C-1001 app_registered
@@ -87,6 +94,8 @@ def _announce(stack: EmbeddedStack) -> None:
         Ctrl-C ends it; everything is kept.
         """
     click.echo(f"\n{cleandoc(said)}\n")
+    if stack.codec:
+        _report("What Temporal keeps is encrypted: set the same SOJOURN_PAYLOAD_KEYS in the other terminal, too.")
     if os.environ.get("DATABASE_URL"):
         _report("DATABASE_URL is set here: commands in a terminal where it is set do not use this stack.")
 

@@ -11,13 +11,14 @@ import click
 
 from activities.positions import Stand, running
 from cli.actor import actor_option, reason_option
-from cli.commands import known_journey
 from cli.database import open_database
 from cli.edge import run_async, some_rejected
+from cli.known import known_journey
 from cli.ordering import Order, Tally, give, give_all, order
+from cli.releases import workers_of_other_releases
 from cli.servers import connect_temporal
 from cli.show import print_json, print_table, progress
-from errors import InputError
+from errors import EngineError, InputError
 from journeys.names import JourneyName
 from journeys.published import published
 from rules.commands import Verb, cannot_move
@@ -63,7 +64,7 @@ def versions(journey: str, as_json: bool) -> None:
 def migrate_runs(journey: str, version: int, policy: str, dry_run: bool, reason: str, actor: str) -> None:
     """Move the customers who are in JOURNEY to another version of it.
 
-    Who is at a step that the other version does not have stays, and is listed.
+    Who is at a step that the other version does not have stays, and is listed, as are workers of other releases.
     """
     name = JourneyName(known_journey(journey))
     there = published_version(name, version)
@@ -71,6 +72,7 @@ def migrate_runs(journey: str, version: int, policy: str, dry_run: bool, reason:
     stands = [one for one in run_async(_stands(settings, name)) if one.definition != there.hash]
     movable = [one for one in stands if not cannot_move(one.step, definition(one.definition), there)]
     _list(stands, there)
+    _list_workers(settings)
     if policy == "pin" or dry_run:
         click.echo(f"{len(movable):,} of {len(stands):,} runs could move; nothing was done.")
         return
@@ -126,6 +128,21 @@ def _list(stands: Sequence[Stand], there: Definition) -> None:
         here = next(one.definition for one in stands if (one.version, one.step or "its end") == (version, step))
         problem = cannot_move(None if step == "its end" else step, definition(here), there)  # type: ignore[arg-type]
         click.echo(f"{number:,} in version {version} at {step}: {problem or 'can move'}")
+
+
+def _list_workers(settings: Settings) -> None:
+    """A worker that does not ship the version refuses the moves that it is asked for."""
+    try:
+        others = run_async(_workers_of_other_releases(settings))
+    except EngineError as error:
+        click.echo(f"Nobody knows whether the workers ship it: {error}")
+        return
+    for identity in others:
+        click.echo(f"worker {identity} ships other journeys than this release: end it, or it may refuse to move runs")
+
+
+async def _workers_of_other_releases(settings: Settings) -> Sequence[str]:
+    return await workers_of_other_releases(await connect_temporal(settings))
 
 
 def _tell(tally: Tally, left: int, there: Definition) -> None:

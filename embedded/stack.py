@@ -22,7 +22,8 @@ class EmbeddedStack:
 
     With a `state_folder` they are kept there, durable, at the same addresses at the next start. Without, they
     live in a temporary folder and in memory, and are gone at the end. `dynamic_config` sets values of Temporal's
-    server beside ours; `identity` is whom PostgreSQL runs as (found out if not given).
+    server beside ours; `identity` is whom PostgreSQL runs as (found out if not given). With `codec`, the UI asks the
+    web application of this stack to decrypt payloads.
     """
 
     def __init__(
@@ -31,12 +32,19 @@ class EmbeddedStack:
         *,
         dynamic_config: Mapping[str, str] | None = None,
         identity: Identity | None = None,
+        codec: bool = False,
     ) -> None:
+        self.codec = codec
         self._temporary = state_folder is None
         durable = not self._temporary
         self.folder = StackFolder(state_folder or Path(tempfile.mkdtemp(prefix="sojourn-")))
         self.postgres = PostgresServer(self.folder, durable=durable, identity=identity)
-        self.temporal = TemporalServer(self.folder, durable=durable, dynamic_config=dynamic_config)
+        self.temporal = TemporalServer(
+            self.folder,
+            durable=durable,
+            dynamic_config=dynamic_config,
+            codec=self._codec_endpoint if codec else None,
+        )
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -66,11 +74,20 @@ class EmbeddedStack:
     @property
     def environment(self) -> dict[str, str]:
         """What a program needs in its environment to use this stack."""
-        return {"DATABASE_URL": self.database_url, "TEMPORAL_ADDRESS": self.temporal_address}
+        return {
+            "DATABASE_URL": self.database_url,
+            "TEMPORAL_ADDRESS": self.temporal_address,
+            "SOJOURN_ENVIRONMENT": "embedded",
+        }
 
     def secret(self, name: str) -> str:
         """A random secret, made once and remembered with the state."""
         return self.folder.secret(name)
+
+    def _codec_endpoint(self) -> str:
+        """The UI can be told an address and nothing else, so the secret stands in it."""
+        port = self.folder.choose_ports(["web"], usual=not self._temporary)["web"]
+        return f"http://{LOOPBACK}:{port}/codec/as/{self.secret('codec')}"
 
     async def start(self) -> None:
         """Own the folder and start both at once; StackError, and nothing left running, if one does not start."""

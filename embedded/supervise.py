@@ -30,15 +30,17 @@ async def keep_running(
     *,
     ready: Ready | None = None,
     stop: asyncio.Event | None = None,
+    codec: bool = False,
 ) -> None:
     """Run the stack and the programs that `prepare` returns until SIGINT, SIGTERM or `stop`; then end all in order.
 
     `prepare` runs when both servers answer (migrate there); `ready` runs once when all programs are started.
+    With `codec`, the UI has payloads decrypted by the web application.
     `report` gets one line for each death and each new start. StackError if the first start does not succeed.
     """
     ending = stop or asyncio.Event()
     with _ended_by_signals(ending):
-        await _run(EmbeddedStack(state_folder), prepare, report, ready, ending)
+        await _run(EmbeddedStack(state_folder, codec=codec), prepare, report, ready, ending)
 
 
 async def _run(

@@ -7,7 +7,7 @@ import shutil
 import signal
 import sysconfig
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -50,11 +50,19 @@ def temporal_binary() -> Path:
 
 
 class TemporalServer:
-    """One dev server on loopback: in memory, or kept in a file."""
+    """One dev server on loopback: in memory, or kept in a file. Its UI has payloads decrypted at what `codec` says."""
 
     name = "temporal"
 
-    def __init__(self, folder: StackFolder, *, durable: bool, dynamic_config: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: StackFolder,
+        *,
+        durable: bool,
+        dynamic_config: Mapping[str, str] | None = None,
+        codec: Callable[[], str] | None = None,
+    ) -> None:
+        self._codec = codec
         self._folder = folder
         self._durable = durable
         self._dynamic_config = {**DYNAMIC_CONFIG, **(dynamic_config or {})}
@@ -111,6 +119,8 @@ class TemporalServer:
         argv += ["--port", port, "--ui-port", ui_port, "--http-port", http_port, "--ui-disable-news-fetch"]
         # A person's own Temporal settings must not turn the local server into something else.
         argv += ["--disable-config-file", "--disable-config-env", "--log-level", "error"]
+        if self._codec is not None:
+            argv += ["--ui-codec-endpoint", self._codec()]
         if self._durable:
             argv += ["--db-filename", str(self._folder.path / "temporal.db")]
         for name, kind in SEARCH_ATTRIBUTES.items():

@@ -1,11 +1,15 @@
 """What product owners edit: journeys, events, the stage policy and the texts. Plain frozen values, no engine."""
 
-from journeys.growth_nudges import growth_nudges
-from journeys.mature_service import mature_service
-from journeys.onboarding_guidance import onboarding_guidance
-from journeys.retention_offer import retention_offer
-from journeys.win_back import win_back
-from journeys.words import Journey
+from typing import TYPE_CHECKING, Any
 
-JOURNEYS: tuple[Journey, ...] = (onboarding_guidance, growth_nudges, mature_service, retention_offer, win_back)
-"""Every journey that exists, by stage of life. A journey that is not listed here does not run."""
+if TYPE_CHECKING:
+    from journeys.catalogue import JOURNEYS as JOURNEYS
+
+
+def __getattr__(name: str) -> Any:
+    """`JOURNEYS` is loaded when it is asked for: a mistake in a journey's file stops only what needs the journeys."""
+    if name == "JOURNEYS":
+        from journeys.catalogue import JOURNEYS
+
+        return JOURNEYS
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

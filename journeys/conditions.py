@@ -1,4 +1,4 @@
-"""Conditions: what is asked of a customer, or of an event's data, as a value (journey-language.md, `when`, `where`).
+"""Conditions: what is asked of a customer, or of an event's data, as a value (docs/journeys.md, Conditions).
 
     tag("live_engaged") & (stage == Stage.GROWTH) & happened(trade_executed, at_least=2, within=days(30))
     wait_for(deposit_made, where=data("amount") >= 1000, …)
@@ -20,7 +20,7 @@ from pydantic import Field
 from errors import JourneyError
 from journeys.events import EventType
 from journeys.names import Language, RiskClass, Stage
-from journeys.word import Word
+from journeys.word import Duration, Number, Word, told
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in"]
 FactName = Literal["stage", "risk_class", "language", "zone", "points"]
@@ -81,8 +81,8 @@ class Happened(Asked):
 
     kind: Literal["happened"]
     event: EventType
-    at_least: Annotated[int, Field(ge=1)] = 1
-    within: timedelta | None = None
+    at_least: Annotated[Number, Field(ge=1)] = 1
+    within: Duration | None = None
     since: Literal["ever", "run"] = "ever"
     where: Condition | None = None
 
@@ -109,6 +109,8 @@ class Not(Asked):
 
 
 Condition = Annotated[HasTag | FactIs | DataIs | Happened | AllOf | AnyOf | Not, Field(discriminator="kind")]
+
+_CONDITIONS = HasTag | FactIs | DataIs | Happened | AllOf | AnyOf | Not
 
 
 class _Comparable(ABC, Generic[Made]):
@@ -209,6 +211,9 @@ def happened(
     where: Condition | None = None,
 ) -> Happened:
     """The customer did it, at least so often; `within` looks so far back, `since="run"` to the entry."""
+    check_event(event, "happened(…)")
+    if within is not None:
+        check_length(within, f"happened({event}): within=")
     if within is not None and within <= timedelta(0):
         raise JourneyError(f"happened({event}): within must be longer than nothing, as in days(30)")
     check_where(event, where, f"happened({event})")
@@ -227,8 +232,27 @@ def parts(condition: Condition) -> Iterator[HasTag | FactIs | DataIs | Happened]
             yield leaf
 
 
+def check_event(event: object, place: str) -> None:
+    """An event is written without quotes: as text it would be one that nothing is known of. Raises `JourneyError`."""
+    if not isinstance(event, EventType):
+        raise JourneyError(f"{place}: {told(event)} is no event: import it from journeys.events, without quotes")
+
+
+def check_length(duration: object, place: str) -> None:
+    """A length of time has a unit. Raises `JourneyError`."""
+    if not isinstance(duration, timedelta):
+        raise JourneyError(f"{place} takes a length of time, as in days(3), not {told(duration)}")
+
+
+def check_condition(condition: object, place: str) -> None:
+    """Raises `JourneyError` if it is none."""
+    if condition is not None and not isinstance(condition, _CONDITIONS):
+        raise JourneyError(f"{place}: {told(condition)} is no condition: write one as in tag('vip') | (points >= 100)")
+
+
 def check_where(event: EventType, where: Condition | None, place: str) -> None:
     """A `where` asks fields that the event has, with values of their kind. Raises `JourneyError`."""
+    check_condition(where, f"{place}, where=")
     for leaf in parts(where) if where is not None else ():
         if not isinstance(leaf, DataIs):
             raise JourneyError(f"{place}: where= asks about the event's data only, as in data('amount') >= 1000")
@@ -245,6 +269,7 @@ def check_where(event: EventType, where: Condition | None, place: str) -> None:
 
 def check_of_customer(condition: Condition | None, place: str, *, in_run: bool) -> None:
     """A condition on a customer asks nothing that only an event or a run could answer. Raises `JourneyError`."""
+    check_condition(condition, place)
     for leaf in parts(condition) if condition is not None else ():
         if isinstance(leaf, DataIs):
             raise JourneyError(f"{place}: data({leaf.field!r}) belongs into a where=: ask a tag or a fact here")
@@ -253,8 +278,8 @@ def check_of_customer(condition: Condition | None, place: str, *, in_run: bool) 
 
 
 def _condition(asked: object) -> Condition:
-    if not isinstance(asked, HasTag | FactIs | DataIs | Happened | AllOf | AnyOf | Not):
-        raise JourneyError(f"& and | join conditions, and {asked!r} is none: put each comparison in (…)")
+    if not isinstance(asked, _CONDITIONS):
+        raise JourneyError(f"& and | join conditions, and {told(asked)} is none: put each comparison in (…)")
     return asked
 
 

@@ -138,6 +138,38 @@ class LiveStreamWatched(EventData):
     seconds: Annotated[int, Field(ge=0, description="How long the customer followed it"), _WHOLE]
 
 
+class MessageData(EventData):
+    """What became of a message that was sent, as its provider tells: which one it was."""
+
+    channel: Annotated[str, Field(min_length=1, max_length=64, description="The channel it went by")]
+    journey: Annotated[str, Field(min_length=1, max_length=64, description="The journey that sent it")]
+    step: Annotated[str, Field(min_length=1, max_length=128, description="The step of the journey")]
+    template: Annotated[str, Field(min_length=1, max_length=64, description="The text that was sent")]
+    touch: Annotated[str, Field(min_length=1, max_length=512, description="The key that the message was sent with")]
+
+
+class MessageOpened(MessageData):
+    """The customer opened a message."""
+
+
+class MessageClicked(MessageData):
+    """The customer followed a link or a button of a message."""
+
+
+class MessageBounced(MessageData):
+    """A message did not reach the customer, although its channel had taken it."""
+
+    permanent: Annotated[
+        bool, Field(strict=True, description="Whether the customer is not to be reached there any more")
+    ] = False
+
+
+class Unsubscribed(MessageData):
+    """The customer refused further messages in a message."""
+
+    scope: Annotated[str, Field(min_length=1, max_length=64, description="`marketing`, `all`, or a channel")]
+
+
 class OptedOutOfMarketing(EventData):
     """The customer refused marketing; effective at once on every channel."""
 
@@ -150,9 +182,9 @@ class EventType(str):
     """The name of a kind of event, with what the language needs to know of it.
 
     A plain string in JSON and in comparisons. `milestone` events happen once in a life and are looked for in
-    the customer's whole life by default (journey-language.md, `wait_for`). `arrives_within` is how long after it
-    happened the news of it may come, as from a file of the next day (rule 10). `reverses` names the field with the id
-    of an event that this one undoes (rule 8).
+    the customer's whole life by default (docs/journeys.md, `since`). `arrives_within` is how long after it
+    happened the news of it may come, as from a file of the next day. `reverses` names the field with the id of an event
+    that this one undoes.
     """
 
     __slots__ = ("arrives_within", "data", "milestone", "reverses")
@@ -206,6 +238,10 @@ wealth_product_purchased = EventType("wealth_product_purchased", WealthProductPu
 wechat_bound = EventType("wechat_bound", WechatBound, milestone=True)
 checked_in = EventType("checked_in", CheckedIn)
 live_stream_watched = EventType("live_stream_watched", LiveStreamWatched)
+message_opened = EventType("message_opened", MessageOpened)
+message_clicked = EventType("message_clicked", MessageClicked)
+message_bounced = EventType("message_bounced", MessageBounced)
+unsubscribed = EventType("unsubscribed", Unsubscribed)
 opted_out_of_marketing = EventType("opted_out_of_marketing", OptedOutOfMarketing)
 account_closed = EventType("account_closed", AccountClosed)
 
@@ -226,6 +262,10 @@ EVENTS: Mapping[str, EventType] = MappingProxyType(
             wechat_bound,
             checked_in,
             live_stream_watched,
+            message_opened,
+            message_clicked,
+            message_bounced,
+            unsubscribed,
             opted_out_of_marketing,
             account_closed,
         )

@@ -3,6 +3,7 @@ one word about the next deposit, further and further apart."""
 
 from journeys.events import account_closed, deposit_made, feature_used, opted_out_of_marketing
 from journeys.language import (
+    Stage,
     after,
     data,
     days,
@@ -17,7 +18,6 @@ from journeys.language import (
     wait_until,
     when,
 )
-from journeys.names import Stage
 
 still_growing = stage == Stage.GROWTH
 uses_price_alerts = happened(feature_used, where=data("feature") == "price_alert")

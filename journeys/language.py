@@ -1,4 +1,6 @@
-"""The journey language, as product owners write it (design: journey-language.md).
+"""The journey language, as product owners write it: see docs/journeys.md.
+
+Everything that a journey is written with comes from here, but for the events, which are in `journeys/events.py`.
 
 A journey is a frozen value: a name, when it starts and stops, and a tuple of steps. It holds no code, so it can
 be published as JSON, hashed, drawn, rehearsed, and kept by the customers who are in it while it is edited for
@@ -10,12 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date, time, timedelta
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from errors import JourneyError
 from journeys.conditions import (
     Condition,
     Happened,
+    check_event,
+    check_length,
     check_of_customer,
     check_where,
     data,
@@ -28,7 +32,18 @@ from journeys.conditions import (
     zone,
 )
 from journeys.events import EventType
-from journeys.names import Channel, JourneyName, ProductId, Stage, StepId, TemplateName, Weekday
+from journeys.names import (
+    Channel,
+    JourneyName,
+    Language,
+    ProductId,
+    RiskClass,
+    Stage,
+    StepId,
+    TemplateName,
+    Weekday,
+)
+from journeys.word import TAKES, Word, told
 from journeys.words import (
     DEFAULT_CHANNELS,
     After,
@@ -54,6 +69,11 @@ from journeys.words import (
 )
 
 __all__ = [
+    "Channel",
+    "Language",
+    "RiskClass",
+    "Stage",
+    "Weekday",
     "after",
     "any_of",
     "arm",
@@ -108,6 +128,8 @@ def journey(
     With `key` a customer may have a run for each value of that field of the entry event.
     """
     triggers = starts_on if isinstance(starts_on, tuple) else (starts_on,)
+    exits = exits_on if isinstance(exits_on, tuple) else (exits_on,)
+    _check_events(name, triggers, exits)
     check_of_customer(entry, f"journey {name!r}, entry", in_run=False)
     _check_key(name, key, triggers)
     return Journey(
@@ -117,19 +139,20 @@ def journey(
         starts_on=triggers,
         entry=entry,
         goal=goal,
-        exits_on=exits_on if isinstance(exits_on, tuple) else (exits_on,),
+        exits_on=exits,
         ends_after=ends_after,
         reentry=reentry,
         key=key,
         priority=priority,
         purpose=purpose,
         holdout=holdout,
-        steps=tuple(steps),
+        steps=_steps(steps, f"journey {name!r}, steps"),
     )
 
 
 def goal(event: EventType, *, within: timedelta, where: Condition | None = None) -> Goal:
     """The goal event, in a window anchored at entry; with `where`, only if its data fit."""
+    check_event(event, "goal(…)")
     check_where(event, where, f"goal({event})")
     return Goal(event=event, within=within, where=where)
 
@@ -155,19 +178,22 @@ def send(
     id: str | None = None,
 ) -> Send:
     """Plan one touch with a template, on the first of the channels that may carry it."""
+    if not isinstance(template, str):
+        raise JourneyError(f"send({told(template)}): write the name of a template, as in send('welcome')")
     return Send(
         id=_step_id(id, template),
         template=TemplateName(template),
-        channels=tuple(channels),
+        channels=_several(channels, f"send({template!r})", "channels"),
         product=None if product is None else ProductId(product),
         expires=expires,
         on_cap=on_cap,
-        if_not_sent=tuple(if_not_sent),
+        if_not_sent=_steps(if_not_sent, f"send({template!r}), if_not_sent"),
     )
 
 
 def wait(duration: timedelta, *, id: str | None = None) -> Wait:
     """Let time pass."""
+    check_length(duration, "wait(…)")
     return Wait(id=_step_id(id, f"wait-{short(duration)}"), duration=duration)
 
 
@@ -182,17 +208,21 @@ def wait_until(
     id: str | None = None,
 ) -> WaitUntil:
     """Wait for a time where the customer lives, as `"10:00"`: the next that fits, or that of the day `on`."""
-    days_of_week = tuple(weekdays)
-    told = "-".join([at.replace(":", "-"), *([on] if on else []), *(["trading"] if trading_day else []), *days_of_week])
+    days_of_week = _several(weekdays, f"wait_until({at!r})", "weekdays")
+    clock = _time(at)
+    day = None if on is None else _date(on)
+    when = "-".join(
+        [at.replace(":", "-"), *([on] if on else []), *(["trading"] if trading_day else []), *map(str, days_of_week)]
+    )
     return WaitUntil(
         kind="wait_until",
-        id=_step_id(id, f"until-{told}"[:64]),
-        at=_time(at),
-        on=None if on is None else _date(on),
+        id=_step_id(id, f"until-{when}"[:64]),
+        at=clock,
+        on=day,
         weekdays=days_of_week,
         trading_day=trading_day,
         on_past=on_past,
-        then=tuple(then),
+        then=_steps(then, f"wait_until({at!r}), then"),
     )
 
 
@@ -217,38 +247,34 @@ def wait_for(
     its data, so only events of this run count for it.
     """
     events = event if isinstance(event, tuple) else (event,)
-    told = "-or-".join(events)
-    for each in events:
-        check_where(each, where, f"wait_for({each})")
-        if since == "ever" and (not each.milestone or where is not None):
-            raise JourneyError(
-                f"wait_for({each}, since='ever'): only milestones are remembered for life, and without their data:"
-                " use 'run'"
-            )
+    _check_waited_for(events, where, since)
+    check_length(within, f"wait_for({'-or-'.join(events)}): within=")
     for_life = where is None and all(each.milestone for each in events)
     return WaitFor(
-        id=_step_id(id, f"{told}-within-{short(within)}"),
+        id=_step_id(id, f"{'-or-'.join(events)}-within-{short(within)}"),
         event=events[0],
         or_events=events[1:],
         within=within,
         where=where,
         since=since or ("ever" if for_life else "run"),
-        then=tuple(then),
-        otherwise=tuple(otherwise),
+        then=_steps(then, f"wait_for({events[0]}), then"),
+        otherwise=_steps(otherwise, f"wait_for({events[0]}), otherwise"),
         arrives_within=max(each.arrives_within for each in events),
     )
 
 
 def when(*branches: tuple[Condition, Steps], otherwise: Steps = (), id: str | None = None) -> When:
     """The first branch whose condition holds: `when((tag("a"), [send("for-a")]), otherwise=[send("for-all")])`."""
-    told = [_told(condition) for condition, _ in branches]
-    for condition, _ in branches:
-        check_of_customer(condition, "when(…)", in_run=True)
+    for branch in branches:
+        if not (isinstance(branch, tuple) and len(branch) == 2):
+            raise JourneyError(f"when(…): a branch is (condition, [steps]), and {told(branch)} is none")
+        check_of_customer(branch[0], "when(…)", in_run=True)
+    asked = "-or-".join(_told(condition) for condition, _ in branches)
     return When(
         kind="when",
-        id=_step_id(id, f"when-{'-or-'.join(told)}"[:64]),
-        branches=tuple(Branch(condition=condition, steps=tuple(steps)) for condition, steps in branches),
-        otherwise=tuple(otherwise),
+        id=_step_id(id, f"when-{asked}"[:64]),
+        branches=tuple(Branch(condition=one, steps=_steps(steps, "when(…), a branch")) for one, steps in branches),
+        otherwise=_steps(otherwise, "when(…), otherwise"),
     )
 
 
@@ -259,7 +285,7 @@ def split(name: str, *arms: Arm, id: str | None = None) -> Split:
 
 def arm(name: str, percent: int, steps: Steps = ()) -> Arm:
     """One way of a split."""
-    return Arm(name=name, percent=percent, steps=tuple(steps))
+    return Arm(name=name, percent=percent, steps=_steps(steps, f"arm({name!r})"))
 
 
 def award_points(points: int, *, reason: str, approval: str | None = None, id: str | None = None) -> AwardPoints:
@@ -284,11 +310,12 @@ def repeat(
     steps: Steps, *, every: timedelta, up_to: int, until: Condition | None = None, id: str | None = None
 ) -> Repeat:
     """Steps up to so many times; `until` is asked before each turn, the first included."""
-    check_of_customer(until, "repeat(…, until=…)", in_run=True)
+    check_length(every, "repeat(…): every=")
+    check_of_customer(until, "repeat(…), until=", in_run=True)
     return Repeat(
         kind="repeat",
         id=_step_id(id, f"repeat-{short(every)}"),
-        steps=tuple(steps),
+        steps=_steps(steps, "repeat(…)"),
         every=every,
         up_to=up_to,
         until=until,
@@ -302,12 +329,19 @@ def end(outcome: str, *, id: str | None = None) -> End:
 
 def days(number: float) -> timedelta:
     """So many times 24 hours."""
+    _check_count(number, "days")
     return timedelta(days=number)
 
 
 def hours(number: float) -> timedelta:
     """So many hours."""
+    _check_count(number, "hours")
     return timedelta(hours=number)
+
+
+def _check_count(number: object, unit: str) -> None:
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise JourneyError(f"{unit}({told(number)}): write a number, as in {unit}(3)")
 
 
 def short(duration: timedelta) -> str:
@@ -317,6 +351,24 @@ def short(duration: timedelta) -> str:
         if seconds and seconds % size == 0:
             return f"{seconds // size}{letter}"
     return f"{seconds}s"
+
+
+def _several(values: object, place: str, attribute: str) -> tuple[Any, ...]:
+    """One of a kind, or several; whether they are of that kind is for the word to say."""
+    if isinstance(values, str):
+        return (values,)
+    if isinstance(values, Word) or not isinstance(values, Iterable):
+        raise JourneyError(f"{place}: {attribute} takes {TAKES[attribute]}, not {told(values)}")
+    return tuple(values)
+
+
+def _steps(steps: object, place: str) -> tuple[AnyStep, ...]:
+    """Steps in a list: a word by itself is none, though Python could go through it."""
+    if isinstance(steps, Word | str) or not isinstance(steps, Sequence):
+        raise JourneyError(f"{place}: {told(steps)} is no list of steps: put it in […]")
+    if strangers := [step for step in steps if not isinstance(step, AnyStep)]:
+        raise JourneyError(f"{place}: {told(strangers[0])} is no step: write send(…), wait(…), …, each by itself")
+    return tuple(steps)
 
 
 def _step_id(given: str | None, derived: str) -> StepId:
@@ -332,9 +384,32 @@ def _told(condition: Condition) -> str:
             return "-".join(re.findall(r"\w+", str(getattr(condition, "tag", getattr(condition, "fact", "all")))))
 
 
+def _check_waited_for(events: tuple[EventType, ...], where: Condition | None, since: str | None) -> None:
+    if not events:
+        raise JourneyError("wait_for(any_of()): name an event, or several")
+    for each in events:
+        check_event(each, "wait_for(…)")
+        check_where(each, where, f"wait_for({each})")
+        if since == "ever" and (not each.milestone or where is not None):
+            raise JourneyError(
+                f"wait_for({each}, since='ever'): only milestones are remembered for life, and without their data:"
+                " use 'run'"
+            )
+
+
+def _check_events(name: str, triggers: tuple[Trigger, ...], exits: tuple[EventType, ...]) -> None:
+    for trigger in triggers:
+        if not isinstance(trigger, StageEntered):
+            check_event(trigger, f"journey {name!r}, starts_on")
+    for event in exits:
+        check_event(event, f"journey {name!r}, exits_on")
+
+
 def _check_key(name: str, key: str | None, triggers: tuple[Trigger, ...]) -> None:
     if key is None:
         return
+    if not isinstance(key, str):
+        raise JourneyError(f"journey {name!r}: key takes {TAKES['key']}, not {told(key)}")
     for trigger in triggers:
         if isinstance(trigger, StageEntered) or key not in trigger.data.model_fields:
             raise JourneyError(
@@ -343,7 +418,7 @@ def _check_key(name: str, key: str | None, triggers: tuple[Trigger, ...]) -> Non
 
 
 def _time(text: str) -> time:
-    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
+    if not isinstance(text, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
         raise JourneyError(f"wait_until({text!r}): write the time of the day as '09:30'")
     return time.fromisoformat(text)
 
@@ -351,5 +426,5 @@ def _time(text: str) -> time:
 def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise JourneyError(f"wait_until(on={text!r}): write the day as '2026-02-16'") from error

@@ -2,6 +2,8 @@
 
 from journeys.events import account_closed, feature_used, opted_out_of_marketing, questionnaire_completed, wechat_bound
 from journeys.language import (
+    Stage,
+    Weekday,
     after,
     data,
     days,
@@ -16,7 +18,6 @@ from journeys.language import (
     wait_until,
     when,
 )
-from journeys.names import Stage, Weekday
 
 mature_service = journey(
     name="mature-service",

@@ -13,7 +13,7 @@ ContentHash = NewType("ContentHash", str)
 
 
 class Stage(StrEnum):
-    """Where a customer stands in the relationship (domain.md, the lifecycle)."""
+    """Where a customer stands in the relationship."""
 
     INTRODUCTION = "introduction"
     GROWTH = "growth"
@@ -28,10 +28,12 @@ class Channel(StrEnum):
 
     APP_PUSH = "app_push"
     INBOX = "inbox"
+    WECHAT = "wechat"
+    SMS = "sms"
 
 
 class RiskClass(StrEnum):
-    """How much risk a customer may take, from the least (compliance.md)."""
+    """How much risk a customer may take, from the least."""
 
     C1 = "C1"
     C2 = "C2"
@@ -63,7 +65,7 @@ class Weekday(StrEnum):
 
 
 class MessageClass(StrEnum):
-    """What a text is for; decides every gate (gates.md). From the least to the most restricted."""
+    """What a text is for; decides every gate. From the least to the most restricted."""
 
     SERVICE = "service"
     EDUCATION = "education"

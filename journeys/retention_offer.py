@@ -1,8 +1,21 @@
 """Retention offer, for customers in decline: what is theirs to keep, steadier ways to invest, somebody to talk to."""
 
 from journeys.events import account_closed, opted_out_of_marketing, trade_executed, wealth_product_purchased
-from journeys.language import after, days, goal, journey, risk_class, send, stage_entered, tag, wait, wait_until, when
-from journeys.names import RiskClass, Stage
+from journeys.language import (
+    RiskClass,
+    Stage,
+    after,
+    days,
+    goal,
+    journey,
+    risk_class,
+    send,
+    stage_entered,
+    tag,
+    wait,
+    wait_until,
+    when,
+)
 
 has_a_risk_class = risk_class >= RiskClass.C1
 

@@ -154,7 +154,8 @@ def _check_reachable(journey: Journey) -> None:
     def always_ends(steps: Sequence[AnyStep]) -> bool:
         """Whether no way leads out of the end of a sequence; refuses what comes after such a step."""
         for position, step in enumerate(steps):
-            inner = [always_ends(sequence) for sequence in branches(step)]
+            ends = [always_ends(sequence) for sequence in branches(step)]
+            inner = [one for one, taken in zip(ends, _taken(step), strict=True) if taken]
             if not (isinstance(step, End) or (_every_way_is_inside(step) and inner and all(inner))):
                 continue
             if position + 1 < len(steps):
@@ -181,8 +182,19 @@ def _every_way_is_inside(step: AnyStep) -> bool:
             return False
 
 
+def _taken(step: AnyStep) -> Iterator[bool]:
+    """Which of the step's sequences somebody may go through: an arm of 0 percent is switched off."""
+    if isinstance(step, Split):
+        yield from (arm.percent > 0 for arm in step.arms)
+    else:
+        yield from (True for _ in branches(step))
+
+
 def _ending(step: AnyStep) -> str:
-    return "end(…)" if isinstance(step, End) else f"step {step.id!r}, which ends the run every way,"
+    if isinstance(step, End):
+        return "end(…)"
+    but = " (nobody goes through its arms of 0 percent)" if not all(_taken(step)) else ""
+    return f"step {step.id!r}, which ends the run every way{but},"
 
 
 def _check_in_time(journey: Journey) -> None:

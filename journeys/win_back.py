@@ -1,8 +1,7 @@
 """Win-back, for customers who have churned: three tries with growing gaps, then silence."""
 
 from journeys.events import account_closed, opted_out_of_marketing, trade_executed, wealth_product_purchased
-from journeys.language import after, arm, days, goal, journey, send, split, stage_entered, wait, wait_until
-from journeys.names import Stage
+from journeys.language import Stage, after, arm, days, goal, journey, send, split, stage_entered, wait, wait_until
 
 win_back = journey(
     name="win-back",

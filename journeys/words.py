@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from journeys.conditions import Condition
 from journeys.events import EventType
 from journeys.names import Channel, JourneyName, ProductId, Stage, StepId, TemplateName, Weekday
-from journeys.word import Word
+from journeys.word import Duration, Number, Word
 
 DEFAULT_CHANNELS = (Channel.APP_PUSH, Channel.INBOX)
 Purpose = Literal["service", "education", "marketing", "advice"]
@@ -27,7 +27,7 @@ class Send(Word):
     id: StepId
     template: TemplateName
     channels: tuple[Channel, ...] = DEFAULT_CHANNELS
-    expires: timedelta | None = None
+    expires: Duration | None = None
     product: ProductId | None = None
     on_cap: Literal["skip", "hold"] = "skip"
     if_not_sent: tuple[Step, ...] = ()
@@ -38,7 +38,7 @@ class Wait(Word):
 
     kind: Literal["wait"] = "wait"
     id: StepId
-    duration: timedelta
+    duration: Duration
 
 
 class WaitUntil(Word):
@@ -60,13 +60,13 @@ class WaitUntil(Word):
 class WaitFor(Word):
     """Wait for an event: `then` when it comes within the time, `otherwise` when it does not.
 
-    `or_events` count as well as `event`. `arrives_within` is how late the news may come (journey-language.md, rule 10).
+    `or_events` count as well as `event`. `arrives_within` is how late the news may come.
     """
 
     kind: Literal["wait_for"] = "wait_for"
     id: StepId
     event: EventType
-    within: timedelta
+    within: Duration
     since: Literal["step", "run", "ever"]
     then: tuple[Step, ...] = ()
     otherwise: tuple[Step, ...] = ()
@@ -100,7 +100,7 @@ class Arm(Word):
     """One way of a split, for so many percent of the customers."""
 
     name: str
-    percent: Annotated[int, Field(ge=0, le=100)]
+    percent: Annotated[Number, Field(ge=0, le=100)]
     steps: tuple[Step, ...]
 
 
@@ -116,12 +116,12 @@ class Split(Word):
 class AwardPoints(Word):
     """Credit points, once per customer, journey, entry and step.
 
-    `approval` names who allowed it, where points for an account, a deposit or a trade need to be (compliance.md).
+    `approval` names who allowed it, where points for an account, a deposit or a trade need to be.
     """
 
     kind: Literal["award_points"] = "award_points"
     id: StepId
-    points: Annotated[int, Field(gt=0, le=1_000_000)]
+    points: Annotated[Number, Field(gt=0, le=1_000_000)]
     reason: str
     approval: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
@@ -140,8 +140,8 @@ class Repeat(Word):
     kind: Literal["repeat"]
     id: StepId
     steps: tuple[Step, ...]
-    every: timedelta
-    up_to: Annotated[int, Field(ge=1, le=100)]
+    every: Duration
+    up_to: Annotated[Number, Field(ge=1, le=100)]
     until: Condition | None = None
 
 
@@ -169,7 +169,7 @@ class Goal(Word):
     """What the journey is for: reached when the event happens within the time from entry."""
 
     event: EventType
-    within: timedelta
+    within: Duration
     where: Condition | None = None
 
 
@@ -177,7 +177,7 @@ class After(Word):
     """Re-entry is allowed so long after the last run ended."""
 
     kind: Literal["after"] = "after"
-    duration: timedelta
+    duration: Duration
 
 
 Trigger = EventType | StageEntered
@@ -185,25 +185,25 @@ Reentry = Literal["never", "always"] | After
 
 
 class Journey(Word):
-    """A journey: see journey-language.md for what each attribute does.
+    """A journey: docs/journeys.md says what each attribute does.
 
     Raises `JourneyError` at import, with a sentence that says how to mend it, when it makes no sense.
     """
 
     name: JourneyName
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[Number, Field(ge=1)]
     state: Literal["draft", "live", "closed"]
     starts_on: tuple[Trigger, ...]
     goal: Goal | None = None
     exits_on: tuple[EventType, ...] = ()
-    ends_after: timedelta
+    ends_after: Duration
     reentry: Reentry = "never"
     purpose: Purpose = "marketing"
     steps: tuple[Step, ...]
     entry: Condition | None = None
     key: str | None = None
-    priority: Annotated[int, Field(ge=0, le=100)] = 50
-    holdout: Annotated[int, Field(ge=0, le=100)] = 0
+    priority: Annotated[Number, Field(ge=0, le=100)] = 50
+    holdout: Annotated[Number, Field(ge=0, le=100)] = 0
 
     @field_validator("starts_on", "exits_on", mode="before")
     @classmethod

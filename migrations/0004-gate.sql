@@ -102,7 +102,8 @@ CREATE TABLE channel_address (
 );
 CREATE INDEX channel_address_active ON channel_address (customer_id, channel) WHERE active;
 
--- What a provider says later of a message: delivered, opened, clicked, bounced, unsubscribed.
+-- What a provider says later of a message: delivered, opened, clicked, bounced, unsubscribed. `permanent` is of a
+-- bounce: the customer is not to be reached there any more; `scope` is of an opt-out.
 CREATE TABLE receipt (
     channel     text NOT NULL,
     receipt_id  text NOT NULL,
@@ -110,10 +111,13 @@ CREATE TABLE receipt (
     customer_id text NOT NULL,
     kind        text NOT NULL CHECK (kind IN ('delivered', 'opened', 'clicked', 'bounced', 'unsubscribed')),
     at          timestamptz NOT NULL,
+    permanent   boolean NOT NULL DEFAULT false,
+    scope       text CHECK ((scope IS NOT NULL) = (kind = 'unsubscribed')),
     detail      text NOT NULL DEFAULT '',
     source      text NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (channel, receipt_id)
+    PRIMARY KEY (channel, receipt_id),
+    CHECK (NOT permanent OR kind = 'bounced')
 );
 CREATE INDEX receipt_by_touch ON receipt (touch_id);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON receipt FOR EACH ROW EXECUTE FUNCTION refuse_change();
@@ -124,6 +128,9 @@ ALTER TABLE touch
     ADD COLUMN arm text,
     ADD COLUMN provider_id text,
     ADD COLUMN critical boolean NOT NULL DEFAULT false;
+-- The variant for customers who want nothing personalised was taken.
+ALTER TABLE touch ADD COLUMN plain boolean NOT NULL DEFAULT false;
+CREATE INDEX touch_by_provider_id ON touch (channel, provider_id) WHERE provider_id IS NOT NULL;
 CREATE INDEX touch_heard ON touch (customer_id, judged_at) WHERE outcome IN ('claimed', 'in_doubt', 'sent');
 
 -- migrate: rollback

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -53,6 +54,12 @@ def known(state: CustomerState, command: Command) -> Obeyed | None:
     return next((one for one in state.obeyed if one.identity == command.identity), None)
 
 
+def answer_to(state: CustomerState, command: Command, effects: Effects) -> Obeyed:
+    """What was made of a command that led to these effects."""
+    before = known(state, command)
+    return before or _obeyed(command, effects.obeyed[-1].done, effects.obeyed[-1].told)
+
+
 def obey(state: CustomerState, command: Command, now: datetime) -> Effects:
     """Do a command at `now`. An entry is only offered: `entered` says what was decided."""
     effects = Effects()
@@ -70,11 +77,17 @@ def obey(state: CustomerState, command: Command, now: datetime) -> Effects:
 
 
 def entered(state: CustomerState, command: Command, decided: EntryDecided | None, now: datetime) -> Effects:
-    """The decision on the entry that a command asked for; none if there is no such journey."""
+    """The decision on the entry that a command asked for; none if the worker does not ship such a journey.
+
+    That one is not remembered, so that the same command may be given again to a worker that does.
+    """
     effects = Effects()
     if decided is None:
-        obeyed = _obeyed(command, False, f"there is no journey {command.journey!r} here")
-    elif decided.refused:
+        told = f"there is no journey {command.journey!r} here: a worker of an older release answered"
+        tried = replace(command, command_id=f"{command.command_id} at {now.isoformat()}")
+        effects.obeyed.append(_for_the_audit(tried, now, _obeyed(command, False, told), [], []))
+        return effects
+    if decided.refused:
         obeyed = _obeyed(command, False, f"not entered: {decided.refused}")
     else:
         obeyed = _obeyed(command, True, f"entered {decided.journey} {decided.version} (entry {decided.entry})")
@@ -227,19 +240,23 @@ def _answer(
     effects: Effects,
 ) -> None:
     state.obeyed = [*state.obeyed, obeyed][-state.going_by.obeyed_kept :]
-    effects.obeyed.append(
-        CommandObeyed(
-            command.command_id,
-            command.verb,
-            command.journey,
-            command.actor,
-            command.reason,
-            now,
-            obeyed.done,
-            obeyed.told,
-            before,
-            after,
-        )
+    effects.obeyed.append(_for_the_audit(command, now, obeyed, before, after))
+
+
+def _for_the_audit(
+    command: Command, now: datetime, obeyed: Obeyed, before: list[str], after: list[str]
+) -> CommandObeyed:
+    return CommandObeyed(
+        command.command_id,
+        command.verb,
+        command.journey,
+        command.actor,
+        command.reason,
+        now,
+        obeyed.done,
+        obeyed.told,
+        before,
+        after,
     )
 
 

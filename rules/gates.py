@@ -29,7 +29,7 @@ STALE_FOR_SURE = timedelta(minutes=1)
 """A held touch is looked at so long after it has expired: later than any clock's grace."""
 CHINA = timedelta(hours=8)
 """China has one time and no summer time: the day of an approval ends at midnight there."""
-APPROVED_CLASSES = frozenset({MessageClass.MARKETING, MessageClass.ADVICE})
+APPROVED_CLASSES = (MessageClass.MARKETING, MessageClass.ADVICE)
 """Texts of these classes, and every text with a product, pass a review before use (compliance.md)."""
 HOLDOUT = "holdout"
 CAP = "cap"

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from journeys.events import account_closed, account_opened
+from journeys.events import account_closed, account_opened, message_bounced
 from journeys.lifecycle import LifecyclePolicy
 from journeys.names import Stage
 from rules.effects import RecordedEvent, StageChanged
@@ -21,7 +21,9 @@ def fold(life: Lifecycle, event: RecordedEvent, policy: LifecyclePolicy, now: da
     if event.name in policy.investing_events:
         life.investments += 1
         life.active_until = _later(life.active_until, event.held_until or event.at)
-    life.last_activity = _later(life.last_activity, event.at)
+    if event.name != message_bounced:
+        # That a message did not arrive is nothing that the customer did.
+        life.last_activity = _later(life.last_activity, event.at)
     target, cause = _target(life, event, policy, at)
     if target is not life.stage:
         changes.append(_change(life, target, at, "late" if late else cause))

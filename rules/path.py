@@ -52,7 +52,7 @@ class Path:
     """One way through a journey.
 
     `outcome` is that of an `end`, or `completed`, `expired`, `time_past`, `goal`, `exit: EVENT`. If `ends_after` cut
-    the path short, `missed` is the step that would have come next.
+    the path short, `missed` is the step that would have come next. `points` are all that it awards.
     """
 
     moments: tuple[Moment, ...]
@@ -60,6 +60,7 @@ class Path:
     outcome: str
     ends_at: timedelta
     missed: StepId | None = None
+    points: int = 0
 
     @property
     def way(self) -> tuple[tuple[StepId, str], ...]:

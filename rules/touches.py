@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from typing import NamedTuple
 
-from journeys.names import ContentHash, CustomerId, StepId
+from journeys.names import ContentHash, CustomerId, JourneyName, StepId
 from journeys.templates import Template
 from journeys.words import Send
 from rules.definitions import definition
@@ -19,6 +21,27 @@ HOLDS_FROM = 70
 def touch_key(customer_id: CustomerId, ask: SendMessage) -> str:
     """The one name of a touch: the key of its record, and the key a channel de-duplicates by."""
     return f"{customer_id}/{ask.journey}/{ask.entry}/{ask.step}/{ask.occurrence}"
+
+
+class TouchIdentity(NamedTuple):
+    """What names a touch, in the order of the key of its record."""
+
+    customer_id: CustomerId
+    journey: JourneyName
+    entry: int
+    step: StepId
+    occurrence: int
+
+
+_KEY = re.compile(r"([^/]+)/([^/]+)/([1-9][0-9]{0,8})/(.+)/([1-9][0-9]{0,8})", re.ASCII)
+
+
+def touch_named(key: str) -> TouchIdentity | None:
+    """The touch that has this key; none if it is no key of ours."""
+    if (match := _KEY.fullmatch(key)) is None:
+        return None
+    customer_id, journey, entry, step, occurrence = match.groups()
+    return TouchIdentity(CustomerId(customer_id), JourneyName(journey), int(entry), StepId(step), int(occurrence))
 
 
 @lru_cache(maxsize=4096)

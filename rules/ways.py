@@ -81,10 +81,11 @@ class Here:
     turns: Mapping[StepId, tuple[int, timedelta]] = field(default_factory=dict)
     outcome: str = ""
     missed: StepId | None = None
+    points: int = 0
 
     def path(self) -> Path:
         """The path that ends here."""
-        return Path(self.moments, self.touches, self.outcome, self.at, self.missed)
+        return Path(self.moments, self.touches, self.outcome, self.at, self.missed, self.points)
 
 
 class Walker:
@@ -138,7 +139,8 @@ class Walker:
             case Wait():
                 return self._go(here, f"{short(step.duration)} passed", planned.after, here.at + step.duration)
             case AwardPoints():
-                return self._go(here, f"+{step.points} points", planned.after)
+                richer = replace(here, points=here.points + step.points)
+                return self._go(richer, f"+{step.points} points", planned.after)
             case ChangeTag():
                 done = "set" if step.kind == "set_tag" else "cleared"
                 return self._go(here, f"tag {step.tag} {done}", planned.after)

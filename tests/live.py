@@ -13,17 +13,18 @@ from typing import Any
 import asyncpg
 from temporalio.client import Client, WorkflowHandle
 
-from activities.channels import Accepted, Delivery, Message
+from activities.channels import FOR_EVER, Accepted, Delivery, Message
 from activities.contracts import RECORD_EVENT, WORKFLOW_TYPE, CustomerView, workflow_id
 from activities.database import open_pool
 from activities.templates import store_templates
 from activities.world import World
 from embedded import EmbeddedStack
-from engine import connect
+from engine import NO_KEYS, connect
 from journeys import JOURNEYS
 from journeys.names import Channel, MessageClass
 from journeys.published import Published, with_templates
 from journeys.templates import templates
+from payload_keys import PayloadKeys
 from rules.definitions import Catalogue
 from worker import running, workers
 
@@ -34,7 +35,8 @@ class FakeChannel:
 
     channel: Channel
     interrupts: bool = False
-    deduplicates: bool = True
+    deduplicates_for: timedelta = FOR_EVER
+    throttle: float | None = None
     classes: frozenset[MessageClass] = frozenset(MessageClass)
     answers: list[Delivery | Callable[[], Any]] = field(default_factory=list)
     got: list[Message] = field(default_factory=list)
@@ -143,11 +145,13 @@ async def live(
     journeys: Sequence[Published] | None = None,
     *,
     working: bool = True,
+    keys: PayloadKeys = NO_KEYS,
     **changes: Any,
 ) -> AsyncIterator[Live]:
     """A world for the journeys (the shipped ones if none are given), at work unless told otherwise.
 
-    It has no caps unless they are among the `changes`: most tests send more than a customer would hear.
+    It has no caps unless they are among the `changes`: most tests send more than a customer would hear. With keys,
+    everything that Temporal keeps is encrypted.
     """
     if journeys is None:
         journeys = [with_templates(journey, templates()) for journey in JOURNEYS]
@@ -157,7 +161,7 @@ async def live(
         opened.push_async_callback(pool.close)
         await store_templates(pool, [one for each in journeys for one in each.templates.values()])
         world = World(pool, Catalogue.of(journeys), channels, simulation_allowed=True, caps=())
-        client = await connect({"target_host": stack.temporal_address})
+        client = await connect({"target_host": stack.temporal_address}, keys=keys)
         alive = Live(client, replace(world, **changes), f"t{uuid.uuid4().hex[:10]}", channels)
         if working:
             await opened.enter_async_context(alive.working())

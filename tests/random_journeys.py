@@ -141,7 +141,7 @@ def _always_ends(step: AnyStep) -> bool:
         case When():
             return all(_ends(branch.steps) for branch in step.branches) and _ends(step.otherwise)
         case Split():
-            return all(_ends(one.steps) for one in step.arms)
+            return all(_ends(one.steps) for one in step.arms if one.percent)
         case Repeat():
             return step.until is None and _ends(step.steps)
         case _:

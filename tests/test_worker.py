@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,16 +19,17 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from embedded import EmbeddedStack
 from embedded.process import GRACE
 from engine import connect
+from payload_keys import fresh_key
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = timedelta(seconds=30)
 
 
 def environment(**ours: str) -> dict[str, str]:
-    """The environment of a worker, without any setting of the machine that runs the tests."""
+    """The environment of a worker of the embedded stack, without any setting of the machine that runs the tests."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SOJOURN_", "TEMPORAL_"))}
     inherited.pop("DATABASE_URL", None)
-    return inherited | ours
+    return inherited | {"SOJOURN_ENVIRONMENT": "embedded"} | ours
 
 
 async def started(variables: Mapping[str, str]) -> asyncio.subprocess.Process:
@@ -121,6 +122,36 @@ async def test_a_namespace_without_our_search_attributes_is_told_with_the_comman
         pass
     assert "namespace bare lacks search attributes: run `temporal operator search-attribute create" in said
     assert "--name NextActionAt --type Datetime --name Journeys --type KeywordList" in said
+
+
+@pytest.mark.parametrize("target", ["production", "sandbox"])
+async def test_without_a_key_it_starts_on_the_embedded_stack_only(
+    stack: EmbeddedStack, database_url: str, target: str
+) -> None:
+    """Elsewhere Temporal would keep what customers did readable; the way out is in the sentence."""
+    servers = {"DATABASE_URL": database_url, "TEMPORAL_ADDRESS": stack.temporal_address}
+    said = await refusal(**servers, SOJOURN_ENVIRONMENT=target)
+    assert "set SOJOURN_PAYLOAD_KEYS (`starter.py payload-key` prints a key)" in said
+
+
+async def test_a_key_that_is_none_is_told_and_not_shown(stack: EmbeddedStack, database_url: str) -> None:
+    """Half a key is a secret, too."""
+    servers = {"DATABASE_URL": database_url, "TEMPORAL_ADDRESS": stack.temporal_address}
+    said = await refusal(**servers, SOJOURN_PAYLOAD_KEYS="k1:c2VjcmV0")
+    assert "SOJOURN_PAYLOAD_KEYS cannot be used: the key of entry 1 has 6 bytes instead of 32" in said
+    assert "c2VjcmV0" not in said
+
+
+async def test_with_a_key_it_starts_anywhere(stack: EmbeddedStack, database_url: str) -> None:
+    """As on a cluster."""
+    servers = environment(
+        DATABASE_URL=database_url,
+        TEMPORAL_ADDRESS=stack.temporal_address,
+        SOJOURN_ENVIRONMENT="production",
+        SOJOURN_PAYLOAD_KEYS=fresh_key(datetime.now(UTC).date()),
+    )
+    async with at_work(servers):
+        pass
 
 
 async def test_a_setting_that_is_misspelled_is_told(stack: EmbeddedStack, database_url: str) -> None:

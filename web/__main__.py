@@ -1,7 +1,8 @@
-"""`python -m web`: the inbox and the loopback push gateway, for the embedded stack, until a signal ends them.
+"""`python -m web`: inbox, loopback push gateway and codec server, for the embedded stack, until a signal ends them.
 
 Configured by DATABASE_URL, SOJOURN_INBOX_TOKEN, SOJOURN_PUSH_GATEWAY_KEY_ID, SOJOURN_PUSH_GATEWAY_SECRET and
-SOJOURN_WEB_PORT. Exit code 2 if it cannot run.
+SOJOURN_WEB_PORT; with SOJOURN_PAYLOAD_KEYS by SOJOURN_CODEC_TOKENS and SOJOURN_CODEC_ORIGIN, too.
+Exit code 2 if it cannot run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The applications: the inbox alone, and the inbox with the push gateway for the embedded stack."""
+"""The applications: inbox, receipts and codec server, each alone, and all with the gateway of the embedded stack."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
+from temporalio.client import Client
 
 from activities.channels.registry import signing_key
 from activities.database import Pool, open_pool
+from engine import connect
 from errors import DatabaseError, SettingsError
+from logs import set_up_logs
+from payload_codec import EncryptingCodec
 from settings import Settings, load_settings
+from web.codec import CodecServer
 from web.gateway import PushGateway
 from web.inbox import inbox_mount
 from web.problems import HANDLERS
+from web.receipts import Receipts
 
 LARGEST_BODY = 64 * 1024
 
@@ -36,9 +42,43 @@ def inbox_app(settings: Settings) -> Starlette:
 
 
 def embedded_app(settings: Settings) -> Starlette:
-    """The inbox and the push gateway. SettingsError if the database, the token or the gateway's key is missing."""
+    """The inbox, the endpoint for receipts, the push gateway, and with payload keys the codec server.
+
+    SettingsError if the database, the token or the gateway's key is missing, or something that the codec server needs.
+    """
     gateway = PushGateway(signing_key(settings))
-    return _application(settings, [inbox_mount(_token(settings)), *gateway.routes()])
+    codecs = [_codec_server(settings, by_address=True).mount()] if settings.payload_keys else []
+    routes = [inbox_mount(_token(settings)), _receipts(settings).route(), *gateway.routes(), *codecs]
+    return _application(settings, routes)
+
+
+def receipts() -> Starlette:
+    """What providers send receipts to, configured by the environment: `uvicorn --factory web.app:receipts`."""
+    set_up_logs()
+    return receipts_app(load_settings())
+
+
+def receipts_app(settings: Settings) -> Starlette:
+    """The endpoint for receipts alone. SettingsError if the database, its keys or those for payloads are missing."""
+    settings.require_payload_keys()
+    return _application(settings, [_receipts(settings).route()])
+
+
+def codec() -> Starlette:
+    """The codec server, configured by the environment: `uvicorn --factory web.app:codec`."""
+    set_up_logs()
+    return codec_app(load_settings())
+
+
+def codec_app(settings: Settings) -> Starlette:
+    """The codec server alone; needs no database. SettingsError if keys, tokens or the UI's origin are missing."""
+    if not settings.payload_keys:
+        raise SettingsError("The codec server has no keys: set SOJOURN_PAYLOAD_KEYS, as the workers have it.")
+    return Starlette(
+        routes=[Route("/health", _health), _codec_server(settings).mount()],
+        exception_handlers=HANDLERS,
+        max_body_size=LARGEST_BODY,
+    )
 
 
 def gateway_app(gateway: PushGateway) -> Starlette:
@@ -85,3 +125,30 @@ def _token(settings: Settings) -> SecretStr:
             "The inbox has no token, and would be open to all: set SOJOURN_INBOX_TOKEN to a long random text."
         )
     return settings.inbox_token
+
+
+def _receipts(settings: Settings) -> Receipts:
+    """The gateway that takes our pushes may sign its receipts with the key of the pushes."""
+    keys = dict(settings.receipt_keys)
+    if settings.push_gateway_key_id and settings.push_gateway_secret:
+        keys.setdefault(settings.push_gateway_key_id, settings.push_gateway_secret)
+    if not keys:
+        raise SettingsError(
+            "Receipts would be taken from everybody: set SOJOURN_RECEIPT_KEYS (`name:secret`, one for each provider),"
+            " or the key of the push gateway."
+        )
+
+    async def connected() -> Client:
+        return await connect(keys=settings.payload_keys)
+
+    return Receipts(keys, connected, settings.future_tolerance)
+
+
+def _codec_server(settings: Settings, *, by_address: bool = False) -> CodecServer:
+    if not settings.codec_tokens or settings.codec_origin is None:
+        raise SettingsError(
+            "The codec server would be open to all: set SOJOURN_CODEC_TOKENS (`name:token`, one for each person) and"
+            " SOJOURN_CODEC_ORIGIN (the UI's address, as https://temporal.example)."
+        )
+    codec = EncryptingCodec(settings.payload_keys)
+    return CodecServer(codec, settings.codec_tokens, settings.codec_origin, by_address=by_address)

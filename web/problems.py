@@ -12,9 +12,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from errors import EngineError
+
 _LOG = logging.getLogger(__name__)
 
-_NAMES = {400: "bad_request", 401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_NAMES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+}
 
 
 def problem(status: int, name: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -34,6 +43,12 @@ async def _no_database(request: Request, error: Exception) -> Response:
     return problem(503, "unavailable", "The database does not answer. Try again in a moment.", {"Retry-After": "5"})
 
 
+async def _no_engine(request: Request, error: Exception) -> Response:
+    _LOG.error("%s", error)
+    said = "What was sent could not be passed on. Send all of it again in a moment: it counts once."
+    return problem(503, "unavailable", said, {"Retry-After": "5"})
+
+
 async def _unexpected(request: Request, error: Exception) -> Response:
     place = traceback.extract_tb(error.__traceback__)[-1]
     _LOG.error("unexpected %s at %s:%s", type(error).__name__, place.filename, place.lineno)
@@ -44,7 +59,10 @@ HANDLERS: dict[Any, Any] = {
     HTTPException: _told,
     asyncpg.PostgresError: _no_database,
     asyncpg.InterfaceError: _no_database,
+    # What asyncpg says of a connection that was cut at a moment that it did not expect.
+    asyncpg.InternalClientError: _no_database,
     OSError: _no_database,
+    EngineError: _no_engine,
     Exception: _unexpected,
 }
 """What Starlette asks for an exception. `TimeoutError`, from a pool with no connection free, is an `OSError`."""

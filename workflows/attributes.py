@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +32,12 @@ SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[Any], ...] = (
 """All of them: one that the namespace does not have fails every task of every customer."""
 
 
+ROOM = 2_000
+"""Bytes of a list. The server takes 2,048, and a longer one would fail the customer's workflow for good."""
+
+MORE = "…"
+
+
 class Attributes:
     """What was last shown, so that only changes are written: each upsert is a history event."""
 
@@ -44,14 +51,25 @@ class Attributes:
             (LIFECYCLE_STAGE, str(state.lifecycle.stage) if state.lifecycle.stage else None),
             (MEMBER_TIER, "registered"),
             (NEXT_ACTION_AT, next_action_at),
-            (JOURNEYS, list(dict.fromkeys(run.journey for run in state.runs))),
-            (JOURNEY_STEPS, list(dict.fromkeys(f"{run.journey}:{run.step}" for run in state.runs))),
-            (ATTENTION, card.attention(state)),
+            (JOURNEYS, fitting(run.journey for run in state.runs)),
+            (JOURNEY_STEPS, fitting(f"{run.journey}:{run.step}" for run in state.runs)),
+            (ATTENTION, fitting(card.attention(state))),
         ]
         changed = [(key, value) for key, value in wanted if self._shown.get(key.name) != value]
         if changed:
             self._shown.update({key.name: value for key, value in changed})
             workflow.upsert_search_attributes([_update(key, value) for key, value in changed])
+
+
+def fitting(names: Iterable[str]) -> list[str]:
+    """Each name once, in order, as many as the server takes; then '…' for the rest."""
+    kept, room = list[str](), ROOM
+    for name in dict.fromkeys(names):
+        room -= len(name.encode()) + len('"",')
+        if room < 0:
+            return [*kept, MORE]
+        kept.append(name)
+    return kept
 
 
 def _update(key: SearchAttributeKey[Any], value: Any) -> SearchAttributeUpdate[Any]:

@@ -294,9 +294,7 @@ class CustomerLifecycle:
         effects = Effects()
         if commands.known(state, command) is None:
             effects = await self._obeyed(command, now)
-        answer = commands.known(state, command)
-        assert answer is not None
-        self._commands.answer(answer)
+        self._commands.answer(commands.answer_to(state, command, effects))
         await self._do(effects)
         await self._outcomes.record(state)
 

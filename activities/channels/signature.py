@@ -1,4 +1,4 @@
-"""How a request to the push gateway proves where it comes from: HMAC-SHA256 over its time and its body.
+"""How a request to a gateway, or a receipt from one, proves where it comes from: HMAC-SHA256 over time and body.
 
 Sojourn-Key-Id      which secret                 Sojourn-Timestamp   seconds since 1970
 Sojourn-Signature   hex HMAC-SHA256 of `timestamp + "." + body` under that secret
@@ -7,6 +7,7 @@ Sojourn-Signature   hex HMAC-SHA256 of `timestamp + "." + body` under that secre
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ KEY_ID = "Sojourn-Key-Id"
 TIMESTAMP = "Sojourn-Timestamp"
 SIGNATURE = "Sojourn-Signature"
 TOLERANCE = timedelta(minutes=5)
+_SECONDS = re.compile("[0-9]{1,11}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def verify(key: SigningKey, headers: Mapping[str, str], body: bytes, now: dateti
         return Verdict.UNKNOWN_KEY
     if not _same(signature, _signature(key, timestamp, body)):
         return Verdict.FORGED
-    # The timestamp was signed, so it is a number that our own side wrote.
+    if not _SECONDS.fullmatch(timestamp):
+        return Verdict.OUTDATED
     age = timedelta(seconds=now.timestamp() - int(timestamp))
     return Verdict.VALID if abs(age) <= TOLERANCE else Verdict.OUTDATED
 

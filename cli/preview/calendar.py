@@ -36,9 +36,10 @@ def ways_through(paths: Sequence[Path]) -> list[Ways]:
 
 
 def calendar(path: Path) -> str:
-    """As 'day 0 welcome · day 3 open-account-reminder · day 10 end: not interested'."""
+    """As 'day 0 welcome · day 3 open-account-reminder · day 10 end: not interested', then the points, if any."""
     touches = (f"{days_of(touch.at)} {touch.step}{'' if touch.sent else ' (not sent)'}" for touch in path.touches)
-    return " · ".join([*touches, f"{days_of(path.ends_at)} end: {path.outcome}"])
+    points = [counted(path.points, "point")] if path.points else []
+    return " · ".join([*touches, f"{days_of(path.ends_at)} end: {path.outcome}", *points])
 
 
 def lines(ways: Sequence[Ways]) -> Iterator[str]:

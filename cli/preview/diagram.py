@@ -6,32 +6,30 @@ in them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
 from unicodedata import east_asian_width
 
 from markupsafe import Markup, escape
 
 from cli.preview.outline import Branch, Item
-from journeys.words import (
-    AnyStep,
-    AwardPoints,
-    ChangeTag,
-    End,
-    Repeat,
-    Send,
-    Split,
-    Wait,
-    WaitFor,
-    WaitUntil,
-    When,
-)
+from cli.preview.wording import Kind, kind_of
+from journeys.words import End, Repeat
 
 BOX, LINE, PAD, LETTER = 236, 17, 10, 8
 ARROW, FORK, BETWEEN = 22, 12, 26
 LETTERS = 26
 """As many fit into a line of a box; a Chinese character takes the place of two."""
+
+
+_LOOKS: Mapping[Kind, str] = {
+    Kind.GIVES: "gives",
+    Kind.WAITS: "waits",
+    Kind.CHOOSES: "chooses",
+    Kind.REPEATS: "chooses",
+    Kind.ENDS: "over",
+}
+"""By which class each is drawn; what says something is drawn by the class of its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,20 +143,7 @@ def _pill(text: str, look: str, *, goes_on: bool = True) -> Drawing:
 
 def _look(item: Item) -> str:
     """The class of what is sent, or the kind of step."""
-    step: AnyStep = item.step
-    match step:
-        case Send():
-            return str(item.message_class)
-        case Wait() | WaitUntil() | WaitFor():
-            return "waits"
-        case When() | Split() | Repeat():
-            return "chooses"
-        case AwardPoints() | ChangeTag():
-            return "gives"
-        case End():
-            return "over"
-        case _:
-            assert_never(step)
+    return str(item.message_class) if item.message_class is not None else _LOOKS[kind_of(item.step)]
 
 
 def _at(x: int, y: int, drawn: Drawing) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import assert_never
 
-from cli.preview.wording import attributes, title, ways
+from cli.preview.wording import Kind, attributes, kind_of, title, ways
 from journeys.published import Published
 from journeys.words import (
     AnyStep,
@@ -30,6 +30,15 @@ _LOOKS = (
     ("marketing", "fill:#fff1e0,stroke:#d97706"),
     ("advice", "fill:#f3ebff,stroke:#7c3aed"),
 )
+
+_SHAPES: Mapping[Kind, tuple[str, str]] = {
+    Kind.SAYS: ("[", "]"),
+    Kind.GIVES: ("[", "]"),
+    Kind.WAITS: ("{{", "}}"),
+    Kind.REPEATS: ("{{", "}}"),
+    Kind.CHOOSES: ("{", "}"),
+    Kind.ENDS: ("([", "])"),
+}
 
 _COMPLETED, _PAST = "(completed)", "(past)"
 """The ends that are no step; no step has such an id."""
@@ -87,18 +96,8 @@ def _edges(planned: PlannedStep) -> list[tuple[str, str]]:
 
 def _node(step: AnyStep) -> str:
     """A step in the shape of its word."""
-    text = _quoted(title(step))
-    match step:
-        case Send() | AwardPoints() | ChangeTag():
-            return f"[{text}]"
-        case Wait() | WaitUntil() | WaitFor() | Repeat():
-            return f"{{{{{text}}}}}"
-        case When() | Split():
-            return f"{{{text}}}"
-        case End():
-            return f"([{text}])"
-        case _:
-            assert_never(step)
+    opening, closing = _SHAPES[kind_of(step)]
+    return f"{opening}{_quoted(title(step))}{closing}"
 
 
 def _look(value: Published, step: AnyStep) -> str:

@@ -78,10 +78,12 @@ def _figures(walked: Walked, ways: Sequence[Ways]) -> list[tuple[str, str]]:
     """The numbers at the top."""
     sent = max(sum(touch.sent for touch in path.touches) for path in walked.paths)
     longest = max(path.ends_at for path in walked.paths)
+    points = max(path.points for path in walked.paths)
     week = walked.worst_week().partition(": ")[2]
     return [
         (str(len(ways)), "ways through"),
         (str(sent), "touches at most"),
+        *([(f"{points:,}", "points at most")] if points else []),
         (days_of(longest), "the latest end"),
         (week.partition(",")[0], f"in the worst week{f': {days}' if (days := week.partition(', ')[2]) else ''}"),
         (counted(len(walked.value.templates), "message"), "with their texts below"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from enum import Enum, auto
 from typing import NamedTuple, assert_never
 from zoneinfo import ZoneInfo
 
@@ -106,6 +107,36 @@ def title(step: AnyStep) -> str:
             return f"repeat every {length(step.every)}, up to {counted(step.up_to, 'time')}{until}"
         case End():
             return f"end: {step.outcome}"
+        case _:
+            assert_never(step)
+
+
+class Kind(Enum):
+    """What sort of thing a step is: it decides how the step is drawn."""
+
+    SAYS = auto()
+    GIVES = auto()
+    WAITS = auto()
+    CHOOSES = auto()
+    REPEATS = auto()
+    ENDS = auto()
+
+
+def kind_of(step: AnyStep) -> Kind:
+    """The sort of a step."""
+    match step:
+        case Send():
+            return Kind.SAYS
+        case AwardPoints() | ChangeTag():
+            return Kind.GIVES
+        case Wait() | WaitUntil() | WaitFor():
+            return Kind.WAITS
+        case When() | Split():
+            return Kind.CHOOSES
+        case Repeat():
+            return Kind.REPEATS
+        case End():
+            return Kind.ENDS
         case _:
             assert_never(step)
 

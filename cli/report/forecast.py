@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta, tzinfo
 from math import ceil
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from journeys.caps import CAPS
 from journeys.names import Channel
 from rules.gates import CAP, HOLDOUT
 from rules.record import Record
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 ALL_CHANNELS = "all channels"
 
 Name = TypeVar("Name", bound=Hashable)
+Counts = TypeVar("Counts", bound="DataclassInstance")
 
 
 class Cell(NamedTuple):
@@ -56,14 +60,7 @@ class Forecast:
 
     def add(self, other: Forecast) -> None:
         """Take in the counts of other customers."""
-        self.sent.update(other.sent)
-        self.not_sent.update(other.not_sent)
-        self.held_out.update(other.held_out)
-        self.cap_hits.update(other.cap_hits)
-        self.points.update(other.points)
-        self.refused.update(other.refused)
-        self.control_entered.update(other.control_entered)
-        self.control_converted.update(other.control_converted)
+        add_counters(self, other)
 
     def cells(self) -> Sequence[Cell]:
         """Every day, journey and channel on which something happens, in this order."""
@@ -97,6 +94,14 @@ def forecast_of(record: Record, zone: tzinfo) -> Forecast:
 def day_of(at: datetime, zone: tzinfo) -> int:
     """The ordinal of the date of a time in a zone."""
     return at.astimezone(zone).toordinal()
+
+
+def add_counters(counts: Counts, more: Counts) -> None:
+    """Add every counter of one to the same counter of another."""
+    for one in fields(counts):
+        counter = getattr(counts, one.name)
+        if isinstance(counter, Counter):
+            counter.update(getattr(more, one.name))
 
 
 def summed(numbers: Iterable[tuple[Name, int]]) -> Counter[Name]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import NamedTuple
 
-from cli.report.forecast import Forecast, day_of, forecast_of, summed
+from cli.report.forecast import Forecast, add_counters, day_of, forecast_of, summed
 from rules.record import Record
 
 RUNNING = "still running"
@@ -47,12 +47,7 @@ class Summary:
         """Take in the counts of other customers."""
         self.customers += other.customers
         self.events += other.events
-        self.stages.update(other.stages)
-        self.touches.update(other.touches)
-        self.runs.update(other.runs)
-        self.conversions.update(other.conversions)
-        self.points.update(other.points)
-        self.awards.update(other.awards)
+        add_counters(self, other)
         self.forecast.add(other.forecast)
 
     def days(self, last: int) -> range:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from structlog.testing import capture_logs
 from cli.edge import exit_code
 from embedded import EmbeddedStack
 from journeys.onboarding_guidance import onboarding_guidance
+from journeys.published import release, with_templates
+from journeys.templates import templates
+from rules.definitions import Catalogue
 from starter import starter
 from tests.cli.conftest import Ran
 from tests.live import Live, live
@@ -43,6 +47,7 @@ def run(
     """Run `starter.py` with arguments beside the worker, on the test's own database."""
     bare_environment.setenv("DATABASE_URL", database_url)
     bare_environment.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
+    bare_environment.setenv("SOJOURN_ENVIRONMENT", "embedded")
     bare_environment.setattr("cli.ordering.TASK_QUEUE", world.task_queue)
 
     async def run(*arguments: object) -> Ran:
@@ -83,8 +88,8 @@ async def test_a_refused_command_says_why_and_exits_with_1(run: Run, amy: str) -
 
 
 async def test_who_and_what_does_not_exist_is_said_in_a_sentence(run: Run, amy: str) -> None:
-    """A customer without a life, a journey of no such name, an id that is none."""
-    assert "has no life under way" in (await run("pause", "C-0", JOURNEY, *REASON)).err
+    """A customer whom nobody knows, a journey of no such name, an id that is none."""
+    assert "there is no customer 'C-0': load them first" in (await run("pause", "C-0", JOURNEY, *REASON)).err
     assert "there is no journey 'nope': the journeys are" in (await run("pause", amy, "nope", *REASON)).err
     assert (await run("pause", "a b", JOURNEY, *REASON)).code == 2
     assert "Missing option '--reason'" in (await run("pause", amy, JOURNEY)).err
@@ -102,10 +107,51 @@ async def test_many_enter_by_a_condition_once_and_with_their_decisions(world: Li
     assert (entered.code, entered.out.startswith("3 entered (batch onboarding-guidance-")) == (0, True)
     again = await run("enter", JOURNEY, "--where", "tag('a')", *REASON)
     assert again.out.startswith("0 entered")
+    assert "3 were asked in this batch before and are not asked again: 3 entered, 0 did not." in again.out
     other = await run("enter", JOURNEY, "--where", "tag('a')", "--batch", "second", *REASON)
-    assert "3 not entered: already_running" in other.out
+    assert (other.code, "3 not entered: already_running" in other.out) == (1, True)
     assert await world.rows("SELECT count(*) FROM entry_decision WHERE refused = ''") == [(3,)]
     await world.until(lambda: world.pool.fetchval("SELECT count(*) = 6 FROM audit WHERE command = 'enter_journey'"))
+
+
+async def test_who_was_refused_by_an_older_worker_is_asked_again(
+    stack: EmbeddedStack, world: Live, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ships the journey as a draft, or not at all; whom it refused stays outside until a newer one is asked."""
+    amy, bob = world.customer("amy"), world.customer("bob")
+    for customer in (amy, bob):
+        await world.consent(customer)
+    names = world.task_queue, f"{world.task_queue}-older"
+    draft = onboarding_guidance.model_copy(update={"state": "draft"})
+    for journeys, told in ((), "there is no journey"), ((draft,), "not entered: draft"):
+        catalogue = Catalogue.of([with_templates(one, templates()) for one in journeys])
+        older = Live(world.client, replace(world.world, catalogue=catalogue), names[1], world.channels)
+        monkeypatch.setattr("cli.ordering.TASK_QUEUE", names[1])
+        async with older.working():
+            ran = await run("enter", JOURNEY, "--where", "zone == 'Asia/Shanghai'", "--batch", "b", *REASON)
+            assert (ran.code, f"2 {told}" in ran.out) == (1, True)
+            for customer in (amy, bob):
+                await world.handle(customer).result()
+    monkeypatch.setattr("cli.ordering.TASK_QUEUE", names[0])
+    ran = await run("enter", JOURNEY, "--where", "zone == 'Asia/Shanghai'", "--batch", "b", *REASON)
+    assert (ran.code, ran.out) == (0, "2 entered (batch b).\n")
+    await world.until(lambda: world.pool.fetchval("SELECT count(*) = 6 FROM audit"))
+
+
+@pytest.mark.parametrize("verb", ["pause", "end"])
+async def test_a_command_after_a_terminate_goes_to_the_life_that_the_books_have(
+    world: Live, run: Run, amy: str, verb: str
+) -> None:
+    """Nobody has to wait for the customer's next event."""
+    await world.handle(amy).terminate()
+    assert (await run(verb, amy, JOURNEY, *REASON)).code == 0
+    await world.until(lambda: world.pool.fetchval("SELECT coalesce(paused_at, ended_at) FROM journey_run"))
+
+
+async def test_a_batch_has_a_name_that_fits(run: Run) -> None:
+    """It stands in the cause of each entry."""
+    ran = await run("enter", JOURNEY, "--where", "tag('a')", "--batch", "spring #2", *REASON)
+    assert (ran.code, "as in spring-2027" in ran.err) == (2, True)
 
 
 async def test_many_enter_by_a_file(world: Live, run: Run, tmp_path: Path) -> None:
@@ -162,6 +208,18 @@ async def test_runs_move_only_when_asked_to(world: Live, run: Run, amy: str) -> 
     assert run_now.version == 1
     refused = await run("migrate-runs", JOURNEY, "--to", "99", *REASON)
     assert "version 99 of onboarding-guidance is not published" in refused.err
+
+
+async def test_workers_of_another_release_are_named_before_runs_move(
+    world: Live, run: Run, amy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that does not ship the version would refuse the moves that it is asked for."""
+    monkeypatch.setattr("cli.releases.TASK_QUEUE", world.task_queue)
+    move = ("migrate-runs", JOURNEY, "--to", "1", "--dry-run", *REASON)
+    assert "ships other journeys" not in (await run(*move)).out
+    monkeypatch.setattr("cli.releases.release", lambda: "00000000")
+    listed = (await run(*move)).out
+    assert f" {release()} ships other journeys than this release: end it, or it may refuse to move runs" in listed
 
 
 async def test_who_cannot_move_stays_and_is_named(world: Live, run: Run, amy: str) -> None:

@@ -67,6 +67,7 @@ def command(
     """Run `starter.py` with arguments beside the worker, on the test's own database."""
     bare_environment.setenv("DATABASE_URL", database_url)
     bare_environment.setenv("TEMPORAL_ADDRESS", stack.temporal_address)
+    bare_environment.setenv("SOJOURN_ENVIRONMENT", "embedded")
 
     async def run(*arguments: object) -> Ran:
         code = await asyncio.to_thread(exit_code, starter, [str(each) for each in arguments])

@@ -172,6 +172,14 @@ def test_the_terminal_shows_a_checklist_every_path_and_the_worst_week(preview: P
     ]
 
 
+def test_a_calendar_says_how_many_points_a_path_brings(preview: Preview, tmp_path: Path) -> None:
+    """Whoever approves a journey sees what it gives away; the page says the most."""
+    ran = preview("large", "--out", tmp_path)
+    rewarded = [line for line in ran.out.splitlines() if line.endswith("end: 专业投资者 · 10 points")]
+    assert rewarded
+    assert "points at most" in (tmp_path / "large.html").read_text(encoding="utf-8")
+
+
 def test_what_check_has_to_say_comes_with_it(preview: Preview, tmp_path: Path) -> None:
     """On the terminal at the end, on the page at the top."""
     ran = preview("large", "--out", tmp_path)

@@ -24,6 +24,7 @@ from cli.aftermath import Aftermath, Result, send_and_follow
 from cli.sending import checked
 from embedded import Addresses, running_stack
 from embedded.folder import USUAL_PORTS, Memory, StartedProcess, remembered
+from payload_keys import fresh_key
 from settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -34,8 +35,9 @@ PROCESSES = ("postgres", "temporal", "web", "worker")
 class Up:
     """`starter.py up` in a folder, started and ended as people and accidents do it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
+        self.variables = variables
         self.output = folder / "output"
         self.output.touch()
         self.begin = 0
@@ -60,7 +62,11 @@ class Up:
         self.begin = self.output.stat().st_size
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                starter("up"), cwd=self.folder, env=bare(), stdout=output, stderr=subprocess.STDOUT
+                starter("up"),
+                cwd=self.folder,
+                env=bare() | self.variables,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
         self.wait_for("Ctrl-C ends it", "worker ready")
         self.wait_for_web()
@@ -141,9 +147,11 @@ def free_port(held: ExitStack) -> int:
 
 
 def bare() -> dict[str, str]:
-    """An environment that names no server."""
+    """An environment that names no server, with quiet hours that are far away from now."""
     named = ("SOJOURN_", "TEMPORAL_", "DATABASE_URL")
-    return {name: value for name, value in os.environ.items() if not name.startswith(named)}
+    quiet = "-".join(f"{datetime.now(UTC) + timedelta(hours=8 + hours):%H:%M}" for hours in (11, 12))
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(named)}
+    return {**inherited, "SOJOURN_QUIET_HOURS": quiet}
 
 
 @pytest.fixture(scope="module")
@@ -253,3 +261,26 @@ async def test_after_a_kill_of_the_supervisor_the_next_start_goes_on(up: Up) -> 
     up.start()
     assert len(up.alive()) == len(PROCESSES)
     await assert_lives(up, "C-kill")
+
+
+def test_with_keys_what_it_keeps_is_encrypted_and_its_ui_knows_who_decrypts(tmp_path: Path) -> None:
+    """Commands with the key go on as ever; one without is told what it lacks."""
+    key = {"SOJOURN_PAYLOAD_KEYS": fresh_key(datetime.now(UTC).date())}
+    up = Up(tmp_path, **key)
+    up.state.mkdir(mode=0o700)
+    (up.state / "memory.json").write_text(Memory(ports=unusual_ports()).model_dump_json())
+    up.start()
+    try:
+        run: dict[str, Any] = {"cwd": up.folder, "capture_output": True, "text": True, "check": False}
+        sent = subprocess.run(starter("event", "C-1", "app_registered"), env=bare() | key, **run)
+        assert "Stage: none → introduction" in sent.stdout
+        without = subprocess.run(starter("event", "C-1", "app_opened"), env=bare(), **run)
+        assert (without.returncode, without.stderr.count("\n")) == (2, 1)
+        assert "add that key to SOJOURN_PAYLOAD_KEYS" in without.stderr
+        told = httpx.get(f"{up.addresses.ui_url}/api/v1/settings").json()["Codec"]["Endpoint"]
+        assert told == f"{up.web}/codec/as/{up.memory.secrets['codec']}"
+        opened = httpx.post(f"{told}/decode", json={}, headers={"X-Namespace": "default"})
+        assert (opened.status_code, opened.json()) == (200, {})
+        assert "the same SOJOURN_PAYLOAD_KEYS" in up.said
+    finally:
+        up.end(signal.SIGTERM)

@@ -20,13 +20,18 @@ from tests.live import Live
 async def test_the_temporal_cli_starts_and_reads_back_a_customer(world: Live, stack: EmbeddedStack) -> None:
     """The first screen of the contract."""
     customer = world.customer("cli")
-    send, ask, command = sorted(examples("sh", "temporal "), key=lambda one: ("update" in one, "query" in one))
+    send, ask, command, entry = sorted(
+        examples("sh", "temporal "), key=lambda one: ("update" in one, "query" in one, "with-start" in one)
+    )
     await shell(stack, made_for(world, customer, send))
     await is_known(world, customer, ["core-88231"])
     obeyed = await shell(stack, made_for(world, customer, command))
     assert "the customer is not in win-back" in obeyed
     (answer,) = json.loads(await shell(stack, made_for(world, customer, ask)))["queryResult"]
     assert answer["state"]["customer_id"] == customer
+    assert "win-back" in await shell(stack, made_for(world, customer, entry))
+    decided = await world.rows("SELECT journey FROM entry_decision WHERE customer_id = $1", customer)
+    assert ("win-back",) in decided
 
 
 async def test_plain_http_starts_and_reads_back_a_customer(world: Live, stack: EmbeddedStack) -> None:
@@ -101,10 +106,11 @@ async def is_known(world: Live, customer: str, event_ids: list[str]) -> None:
     await world.until(listed)
 
 
-async def shell(stack: EmbeddedStack, command: str) -> str:
+async def shell(stack: EmbeddedStack, command: str, **environment: str) -> str:
     """Run a line of shell, with `temporal` in the path and its address in the environment."""
     path = f"{temporal_binary().parent}{os.pathsep}{os.environ['PATH']}"
-    return await run("sh", "-c", command.strip(), PATH=path, TEMPORAL_ADDRESS=stack.temporal_address)
+    ours = {"PATH": path, "TEMPORAL_ADDRESS": stack.temporal_address}
+    return await run("sh", "-c", command.strip(), cwd=None, **ours, **environment)
 
 
 async def http(stack: EmbeddedStack, command: str) -> Any:
@@ -122,8 +128,11 @@ async def http(stack: EmbeddedStack, command: str) -> Any:
     return answer.json()
 
 
-async def typescript(node: Path, stack: EmbeddedStack, program: str) -> str:
+async def typescript(node: Path, stack: EmbeddedStack, program: str, **environment: str) -> str:
     """Run a TypeScript program as it is, with the SDK of `PACKAGE`."""
     return await run(
-        node, "--input-type=module-typescript", "--eval", program, cwd=PACKAGE, TEMPORAL_ADDRESS=stack.temporal_address
+        *(node, "--input-type=module-typescript", "--eval", program),
+        cwd=PACKAGE,
+        TEMPORAL_ADDRESS=stack.temporal_address,
+        **environment,
     )

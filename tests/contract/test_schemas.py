@@ -19,12 +19,23 @@ from cli.schemas import FOLDER, schema_of, stale_files, write_files
 from journeys.events import EVENTS
 from starter import starter
 
+MESSAGE = {
+    "channel": "app_push",
+    "journey": "onboarding-guidance",
+    "step": "welcome",
+    "template": "welcome",
+    "touch": "C-1/onboarding-guidance/1/welcome/1",
+}
 GOOD_DATA: dict[str, dict[str, Any]] = {
     "app_registered": {"source": "wechat"},
     "deposit_made": {"amount": "1000.00", "currency": "USD"},
     "trade_executed": {"amount": "0.0001", "currency": "CNY", "product": "600519"},
     "wealth_product_purchased": {"product": "WP-90", "amount": "50000", "currency": "CNY", "term_days": 90},
     "live_stream_watched": {"stream": "L-7", "seconds": 1800},
+    "message_opened": MESSAGE,
+    "message_clicked": MESSAGE,
+    "message_bounced": {**MESSAGE, "permanent": True},
+    "unsubscribed": {**MESSAGE, "scope": "marketing"},
 }
 ODD: tuple[Any, ...] = (
     None,

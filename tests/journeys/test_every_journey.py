@@ -9,6 +9,7 @@ from journeys.events import account_closed, app_registered, opted_out_of_marketi
 from journeys.names import Stage
 from journeys.templates import templates
 from journeys.words import Journey, Send, StageEntered, all_steps
+from tests.walking import check_lived, walked, with_branches_to_choose
 
 LIVE = [journey for journey in JOURNEYS if journey.state == "live"]
 
@@ -39,3 +40,10 @@ def test_every_text_is_sent_by_a_journey() -> None:
     """Nothing is kept that nobody reads."""
     sent = {step.template for journey in JOURNEYS for step in all_steps(journey.steps) if isinstance(step, Send)}
     assert sent == set(templates())
+
+
+@each
+def test_whoever_walks_a_path_is_told_what_the_path_says(journey: Journey) -> None:
+    """Every path of every journey that is live, as a story: its touches, on its days, and its end."""
+    one = with_branches_to_choose(journey)
+    check_lived(one, walked(one))

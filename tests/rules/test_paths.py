@@ -82,6 +82,7 @@ def calendar(path: Path) -> str:
 def test_a_journey_without_choices_has_one_path() -> None:
     """Its moments, its touches with class and channels, and its end."""
     (path,) = paths_of(published(trial(later("a"), wait(days(2)), award_points(5, reason="r"), end("done"))))
+    assert path.points == 5
     assert [(one.at, one.step, one.told()) for one in path.moments] == [
         (0 * DAY, "a", "sent"),
         (2 * DAY, "wait-2d", "2d passed"),

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import timedelta
-from itertools import count, product
+from itertools import count
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.local_time import resolve_local_time
 from journeys.events import (
-    EventType,
     account_opened,
     app_opened,
     app_registered,
@@ -40,16 +36,9 @@ from journeys.language import (
     wait_until,
     when,
 )
-from journeys.published import with_templates
-from journeys.templates import templates
-from journeys.words import AnyStep, Journey, Split, When, all_steps
-from rules.path import Path
-from rules.paths import paths_of
-from rules.ways import LAST_INSTANT
-from tests.story import Story, story
+from journeys.words import AnyStep, Journey
+from tests.walking import check_lived, walked
 
-DAY = timedelta(days=1)
-INSTANT = timedelta(seconds=1) / DAY
 LOOKED_AT = 60
 
 GUIDED = journey(
@@ -130,54 +119,6 @@ class Writer:
                 return repeat(self._steps(depth, looped=True), every=days(2), up_to=3, id=id)
             case _:
                 return send("welcome", id=id)
-
-
-def lives(told: Story, path: Path) -> Iterator[Story]:
-    """The customers who do what a path says: where one of several events came, it may be any of them."""
-    steps = {step.id: step for step in all_steps(told.journey.steps)}
-    came = list[list[tuple[EventType, float]]]()
-    for moment in path.moments:
-        match steps[moment.step]:
-            case When() if moment.what.startswith("branch"):
-                told = told.of(tags=[f"{moment.step}-{moment.what.removeprefix('branch ')}"])
-            case Split() as step:
-                told = told.in_arm(step.name, moment.what.split()[1])
-            case _ if moment.came and "had come" not in moment.what:
-                # At the earliest is an instant after what came before.
-                early = 0 if moment.timing == LAST_INSTANT else INSTANT * (len(came) + 1)
-                came.append([(event, moment.at / DAY + early) for event in moment.came])
-            case _:
-                pass
-    for events in product(*came):
-        life = told
-        for event, day in events:
-            life = life.when(event, on_day=day)
-        yield life
-
-
-def check_lived(one: Journey, paths: Iterable[Path]) -> None:
-    """The touches and the end of each path are those of a customer who walks it."""
-    # What comes an instant after the very end of a path still comes.
-    lived = story(one.model_copy(update={"ends_after": one.ends_after + timedelta(minutes=5)}))
-    for path in paths:
-        sent = as_told((touch.at, touch.step) for touch in path.touches if touch.sent)
-        told = [(_sent(life), life.ends()) for life in lives(lived, path)]
-        assert (sent, as_told([(path.ends_at, path.outcome)])) in told, path.told()
-
-
-def _sent(told: Story) -> list[str]:
-    return [touch for touch in told.touches() if "overtaken" not in touch]
-
-
-def as_told(lines: Iterable[tuple[timedelta, str]]) -> list[str]:
-    """As a story tells them."""
-    return [f"day {at // DAY} {what}" for at, what in lines]
-
-
-def walked(one: Journey) -> Iterator[Path]:
-    """The paths of a journey that a customer can choose to walk: not those on which the goal comes."""
-    value = with_templates(one, templates())
-    return (path for path in paths_of(value, local_time=resolve_local_time) if path.outcome != "goal")
 
 
 def test_customers_walk_every_path_of_a_guide() -> None:

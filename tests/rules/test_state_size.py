@@ -1,5 +1,6 @@
 """A customer's state stays small enough to be carried for years (architecture.md: under 16 KiB)."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from pydantic import TypeAdapter
@@ -10,7 +11,7 @@ from journeys.lifecycle import LIFECYCLE_POLICY
 from journeys.names import Channel, CustomerId, EventId, MessageClass, TemplateName
 from journeys.published import Published
 from journeys.templates import Template, Text
-from journeys.words import Step
+from journeys.words import DEFAULT_CHANNELS, Step
 from rules import life
 from rules.definitions import Catalogue
 from rules.effects import Effects, RecordedEvent
@@ -19,11 +20,11 @@ from rules.gates import TouchSettled
 from rules.state import CustomerState
 
 BORN = datetime(2026, 1, 1, tzinfo=UTC)
-TEXT = {"zh-CN": {Channel.INBOX: Text(title="t", body="b")}}
 
 
-def long_journey(number: int) -> Published:
-    """Thirty steps: touches, waits, and waits for events that come every day."""
+def long_journey(number: int, channels: Iterable[Channel] = DEFAULT_CHANNELS) -> Published:
+    """Thirty steps: touches, waits, and waits for events that come every day; with texts for some channels."""
+    texts = {"zh-CN": {channel: Text(title="t", body="b") for channel in channels}}
     steps: list[Step] = []
     for turn in range(10):
         steps += [
@@ -34,7 +35,7 @@ def long_journey(number: int) -> Published:
     steps[-1] = wait_for(account_opened, within=days(390), id="the-last-of-thirty-steps")
     templates = {
         TemplateName(f"text-{turn}"): Template.model_validate(
-            {"name": f"text-{turn}", "class": MessageClass.SERVICE, "sender": "s", "texts": TEXT}
+            {"name": f"text-{turn}", "class": MessageClass.SERVICE, "sender": "s", "texts": texts}
         )
         for turn in range(10)
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,17 +12,19 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowUpdateFailedError
 
 from activities.channels import Accepted, Unknown
+from activities.orders import command_from
+from activities.templates import store_templates
 from cli.ordering import give, order
 from embedded import EmbeddedStack
 from errors import InputError
 from journeys.events import app_opened, app_registered, product_matured
 from journeys.language import days, hours, journey, send, wait
-from journeys.names import Channel
+from journeys.names import Channel, CustomerId
 from journeys.published import Published, with_templates
 from journeys.templates import templates
 from journeys.words import AnyStep
 from rules.commands import Verb
-from rules.definitions import define
+from rules.definitions import Catalogue, define
 from rules.state import Obeyed
 from tests.live import Live, live
 
@@ -99,7 +102,9 @@ async def test_an_entry_by_command_is_decided_and_recorded(stack: EmbeddedStack,
         await world.consent(amy)
         assert (await told(world, amy, Verb.ENTER, "invited", id="e1")).told == "entered invited 1 (entry 1)"
         assert (await told(world, amy, Verb.ENTER, "invited", id="e2")).told == "not entered: already_running"
-        assert (await told(world, amy, Verb.ENTER, "unknown", id="e3")).told == "there is no journey 'unknown' here"
+        assert (await told(world, amy, Verb.ENTER, "unknown", id="e3")).told == (
+            "there is no journey 'unknown' here: a worker of an older release answered"
+        )
         await world.settled(amy)
         assert await world.rows("SELECT cause, refused FROM entry_decision ORDER BY cause") == [
             ("command:e1", ""),
@@ -172,7 +177,7 @@ async def test_a_touch_of_a_paused_run_is_held_by_the_gate(stack: EmbeddedStack,
         ((), "0 arguments"),
         (({}, {}), "2 arguments"),
         (("text",), "does not fit"),
-        (({"journey": "slow"},), "actor: Field required"),
+        (({"journey": "slow"},), "actor is missing"),
         (({"journey": "slow", "actor": " ", "reason": "r"},), "actor"),
         (({"journey": "Slow!", "actor": "a", "reason": "r"},), "journey"),
         (({"journey": "slow", "actor": "a", "reason": "r", "to": "0" * 64},), "`to` belongs to move_run"),
@@ -193,11 +198,35 @@ async def test_what_is_no_command_is_refused_at_the_door(
         assert await world.rows("SELECT command FROM audit") == []
 
 
-async def test_a_customer_without_a_life_has_nothing_to_command(stack: EmbeddedStack, database_url: str) -> None:
+async def test_a_command_begins_no_life_for_whom_the_books_do_not_know(stack: EmbeddedStack, database_url: str) -> None:
     """Said in a sentence."""
+
+    async def unknown(customer_id: CustomerId) -> bool:
+        return False
+
     async with live(stack, database_url, [SLOW]) as world:
-        with pytest.raises(InputError, match="has no life under way"):
-            await told(world, world.customer("nobody"), Verb.PAUSE)
+        pause = order(Verb.PAUSE, world.customer("nobody"), "slow", actor="a", reason="r", command_id="1")
+        with pytest.raises(InputError, match="there is no customer .*: load them first"):
+            await give(world.client, pause, world.task_queue, in_books=unknown)
+
+
+async def test_a_command_that_an_older_worker_could_not_follow_may_be_given_again(
+    stack: EmbeddedStack, database_url: str
+) -> None:
+    """A journey that it does not ship: the refusal stands in the audit, and only the server remembers the update."""
+    invited = published("invited", wait(days(2)), send("welcome"), starts_on=())
+    async with live(stack, database_url, [SLOW], working=False) as world:
+        amy = world.customer("amy")
+        await world.consent(amy)
+        async with world.working():
+            refused = await told(world, amy, Verb.ENTER, "invited", id="e1")
+            await world.handle(amy).result()
+        assert refused.told.startswith("there is no journey 'invited' here")
+        await store_templates(world.pool, invited.templates.values())
+        newer = replace(world, world=replace(world.world, catalogue=Catalogue.of([invited])))
+        async with newer.working():
+            assert (await told(world, amy, Verb.ENTER, "invited", id="e1", invocation="a second")).done
+            await world.until(lambda: world.pool.fetchval("SELECT count(*) = 2 FROM audit"))
 
 
 async def test_a_run_moves_to_another_version_at_its_step(stack: EmbeddedStack, database_url: str) -> None:
@@ -272,3 +301,23 @@ async def test_a_command_waits_its_turn_while_a_touch_is_in_flight(stack: Embedd
         assert (await command).told == "slow is paused at wait-9d"
         kinds = [event.event_type for event in await world.history(amy)]
         assert EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED not in kinds
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        (b"[]", "the command does not fit: send one JSON object"),
+        (b'{"actor": "li", "reason": "r"}', "journey is missing: give the name of a journey, as in win-back"),
+        (
+            b'{"journey": "Win Back", "actor": "li", "reason": " "}',
+            "journey does not fit: give the name of a journey, as in win-back; reason does not fit: give why,",
+        ),
+        (b'{"journey": "win-back", "actor": "li", "reason": "r", "why": 1}', "there is no field 'why': the fields are"),
+    ],
+)
+def test_a_command_that_does_not_fit_is_told_what_belongs_there(argument: bytes, said: str) -> None:
+    """In words of ours: nobody who sends commands has to know what reads them."""
+    with pytest.raises(InputError) as refused:
+        command_from("pause_journey", [argument], "u-1")
+    assert said in str(refused.value)
+    assert "pydantic" not in str(refused.value)

@@ -103,7 +103,7 @@ def on_paper(customer: CustomerId) -> Record:
     record = Record()
     consents = tuple((kind, channel) for kind in MessageClass for channel in Channel)
     catalogue = Catalogue.of(with_templates(journey, templates()) for journey in JOURNEYS)
-    paper = PaperWorld(catalogue, consents=consents)
+    paper = PaperWorld(catalogue, consents=consents, caps=())
     paper.live(customer, [PaperEvent(BORN, "app_registered")], OVER, record)
     record.sort()
     return record
@@ -131,7 +131,7 @@ async def place(stack: EmbeddedStack, database_url: str) -> AsyncIterator[Place]
         variables = environment(
             DATABASE_URL=database_url,
             TEMPORAL_ADDRESS=stack.temporal_address,
-            SOJOURN_ENVIRONMENT="sandbox",
+            SOJOURN_ENVIRONMENT="embedded",
             SOJOURN_PUSH_GATEWAY_URL=f"{address}/push",
             SOJOURN_PUSH_GATEWAY_KEY_ID="broker-1",
             SOJOURN_PUSH_GATEWAY_SECRET="a long secret",

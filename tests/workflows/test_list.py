@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
+from temporalio.common import SearchAttributeKey
+
 from embedded import EmbeddedStack
-from tests.live import live
+from journeys.names import Channel
+from tests.live import live, sped_up
+from tests.rules.test_state_size import long_journey
+from workflows.attributes import MORE, ROOM, fitting
+
+BORN = datetime(2026, 1, 5, 2, tzinfo=UTC)
+ATTENTION = SearchAttributeKey.for_keyword_list("Attention")
 
 
 async def test_a_life_that_is_over_at_once_is_found_under_its_last_stage(
@@ -22,3 +31,23 @@ async def test_a_life_that_is_over_at_once_is_found_under_its_last_stage(
             return (await world.client.count_workflows(query)).count == 1
 
         await world.until(listed)
+
+
+async def test_a_life_with_more_to_look_at_than_the_list_takes_goes_on(stack: EmbeddedStack, database_url: str) -> None:
+    """Fifty steps that fail for want of a text: the server would refuse so long a list, and end the life with it."""
+    broken = [long_journey(number, channels=[Channel.INBOX]) for number in range(5)]
+    async with live(stack, database_url, broken) as world:
+        amy = world.customer("amy")
+        await world.event(amy, "app_registered", BORN, start=sped_up(BORN + timedelta(days=200), timedelta(minutes=1)))
+        view = await world.settled(amy)
+        assert len(view.state.runs) == 5
+        listed = (await world.handle(amy).describe()).typed_search_attributes[ATTENTION]
+        assert (len(listed) > 10, listed[-1]) == (True, MORE)
+
+
+def test_what_is_listed_fits_and_says_that_there_is_more() -> None:
+    """Each name once, in order."""
+    assert fitting(["a", "b", "a"]) == ["a", "b"]
+    many = fitting(f"failed: a-journey: step-{number}" for number in range(200))
+    assert many[-1] == MORE
+    assert len(json.dumps(many, separators=(",", ":"))) <= ROOM + len(json.dumps(MORE)) + 2

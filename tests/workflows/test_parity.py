@@ -21,6 +21,7 @@ from rules.paper import PaperEvent, PaperWorld
 from rules.record import Record
 from tests.live import Live, after_everything, live
 from tests.random_journeys import journeys
+from tests.rules.test_state_size import long_journey
 
 BIRTH = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
 FAR = datetime(2031, 1, 1, tzinfo=UTC)
@@ -62,7 +63,7 @@ def on_paper(world: Live, customers: dict[str, list[tuple[datetime, str]]]) -> R
     """What the paper world says."""
     record = Record()
     consents = tuple((kind, Channel.INBOX) for kind in MessageClass)
-    paper = PaperWorld(world.world.catalogue, consents=consents, local_time=resolve_local_time)
+    paper = PaperWorld(world.world.catalogue, consents=consents, caps=(), local_time=resolve_local_time)
     for customer, events in customers.items():
         held = {"wealth_product_purchased": timedelta(days=60)}
         paper_events = [
@@ -145,6 +146,15 @@ async def test_a_worker_without_a_cache_does_what_the_paper_world_says(
     """
     async with live(stack, database_url, working=False) as world:
         await agree(world, [script], 500, cached=0)
+
+
+async def test_five_runs_of_thirty_steps_survive_a_cut_at_every_point(stack: EmbeddedStack, database_url: str) -> None:
+    """The life is carried over into a new history after everything that happens in it."""
+    five = [long_journey(number) for number in range(5)]
+    script = [(timedelta(days=4), "checked_in"), (timedelta(days=30), "checked_in")]
+    async with live(stack, database_url, five, working=False) as world:
+        await agree(world, [script], 1)
+        assert await world.rows("SELECT count(*), max(entry) FROM journey_run") == [(5, 1)]
 
 
 async def agree(world: Live, lives: list[list[tuple[timedelta, str]]], continue_after: int, cached: int = 500) -> None:

@@ -9,35 +9,27 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from embedded import EmbeddedStack
+from journeys.words import AnyStep, all_steps
+from tests.corpus_journeys import stored
 from tests.live import live
 from tests.replay import CORPUS
 
 ROOT = Path(__file__).parents[2]
-NEEDED = (
-    "journeys",
-    "rules",
-    "activities",
-    "workflows",
-    "tests",
-    "errors.py",
-    "engine.py",
-    "sandbox.py",
-    "settings.py",
-)
+ROOMS = ("journeys", "rules", "activities", "workflows", "tests")
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The code that a replay runs, to be edited."""
-    for name in NEEDED:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
-        else:
-            shutil.copy(ROOT / name, tmp_path / name)
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+    for module in ROOT.glob("*.py"):
+        shutil.copy(module, tmp_path)
     return tmp_path
 
 
@@ -87,11 +79,11 @@ def test_a_journey_added_a_stage_number_changed_and_a_template_edited_break_noth
     )
     edit(copy / "journeys" / "second_win_back.py", "goal=goal(trade_executed, within=days(60)),", "")
     edit(
-        copy / "journeys" / "__init__.py",
+        copy / "journeys" / "catalogue.py",
         "from journeys.win_back",
         "from journeys.second_win_back import win_back as second\nfrom journeys.win_back",
     )
-    edit(copy / "journeys" / "__init__.py", "win_back)", "win_back, second)")
+    edit(copy / "journeys" / "catalogue.py", "win_back)", "win_back, second)")
     done = replay(copy)
     assert done.returncode == 0, done.stderr
 
@@ -105,8 +97,8 @@ def test_a_language_that_has_learned_something_reads_what_was_published_before(c
     )
     edit(
         copy / "journeys" / "words.py",
-        "    expires: timedelta | None = None",
-        '    expires: timedelta | None = None\n    sound: str = "none"',
+        "    expires: Duration | None = None",
+        '    expires: Duration | None = None\n    sound: str = "none"',
     )
     edit(
         copy / "journeys" / "templates" / "__init__.py",
@@ -185,3 +177,10 @@ def test_a_deliberate_change_of_the_engine_is_found(copy: Path, file: str, old: 
     done = replay(copy)
     assert done.returncode == 1
     assert "broken" in done.stdout
+
+
+def test_the_corpus_has_every_word() -> None:
+    """A word that is added is lived and recorded, too."""
+    kinds = {step.kind for value in stored() for step in all_steps(value.journey.steps)}
+    words = {name for word in get_args(AnyStep) for name in get_args(word.model_fields["kind"].annotation)}
+    assert kinds == words

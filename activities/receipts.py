@@ -1,0 +1,445 @@
+"""Receipts: what a provider says later of a message that it took (gates.md, "Claim, deliver, settle").
+
+take_receipts()     the books first, then the customer's workflow, which hears of what journeys may wait for
+record_receipts()   the books alone, in one transaction; the same again changes nothing
+
+A receipt proves what no answer could: it settles a touch that is in doubt, or whose answer is still on its way. That
+a message was delivered stays in the books; that it was opened, clicked, bounced or refused becomes an event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self, assert_never
+
+import asyncpg
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+
+from activities.database import Connection, PoolConnection
+from activities.moments import Moment
+from journeys.events import (
+    EventType,
+    message_bounced,
+    message_clicked,
+    message_opened,
+    opted_out_of_marketing,
+    unsubscribed,
+)
+from journeys.names import Channel, CustomerId
+from rules.touches import TouchIdentity, touch_named
+
+MOST = 1_000
+"""Receipts in one batch."""
+
+TOLD_AT_ONCE = 32
+
+
+class ReceiptKind(StrEnum):
+    """What became of a message."""
+
+    DELIVERED = "delivered"
+    OPENED = "opened"
+    CLICKED = "clicked"
+    BOUNCED = "bounced"
+    UNSUBSCRIBED = "unsubscribed"
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the customer has the message."""
+        return self is not ReceiptKind.BOUNCED
+
+
+Visible = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
+Key = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,512}$")]
+Detail = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ._:/-]{0,64}$")]
+
+
+class Receipt(BaseModel):
+    """One receipt. The message is named by the `key` that it was sent with, or by the provider's own id.
+
+    `permanent` (bounced): the customer is not to be reached by the channel any more. `scope` (unsubscribed): what is
+    refused. `detail` is the provider's code, for people who look: no text, nothing personal.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channel: Channel
+    receipt_id: Visible
+    kind: ReceiptKind
+    at: Moment
+    key: Key | None = None
+    provider_id: Visible | None = None
+    permanent: bool = False
+    scope: Literal["marketing", "channel", "all"] | None = None
+    detail: Detail = ""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if (self.key is None) == (self.provider_id is None):
+            raise ValueError("name the message by its key, or by provider_id: one of them")
+        if self.permanent and self.kind is not ReceiptKind.BOUNCED:
+            raise ValueError("permanent is said of what bounced only")
+        if self.scope is not None and self.kind is not ReceiptKind.UNSUBSCRIBED:
+            raise ValueError("scope is said of unsubscribed only")
+        return self
+
+    @property
+    def refused_scope(self) -> str | None:
+        """The scope of the opt-out as the books have it. A "stop" without more means marketing."""
+        if self.kind is not ReceiptKind.UNSUBSCRIBED:
+            return None
+        return str(self.channel) if self.scope == "channel" else self.scope or "marketing"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEvent:
+    """What a customer's workflow is told: the one argument of `record_event`."""
+
+    customer_id: CustomerId
+    argument: Mapping[str, Any]
+
+
+Tell = Callable[[MessageEvent], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What came of a batch, by place: what is new, what cannot be taken and why; and the events to tell, in order."""
+
+    new: set[int] = field(default_factory=set)
+    refused: dict[int, str] = field(default_factory=dict)
+    events: list[MessageEvent] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A receipt at its place, with the touch it speaks of."""
+
+    place: int
+    receipt: Receipt
+    touch: asyncpg.Record
+
+    @property
+    def customer_id(self) -> CustomerId:
+        return CustomerId(self.touch["customer_id"])
+
+
+async def take_receipts(
+    connection: Connection | PoolConnection, receipts: Sequence[Receipt], tell: Tell, source: str
+) -> Recorded:
+    """Write receipts down, then tell the customers' workflows; raises what `tell` raises.
+
+    Whoever sent the batch sends it again then, and whatever was not told is told: nothing is lost, nothing is twice.
+    """
+    recorded = await record_receipts(connection, receipts, source)
+    for wave in _waves(recorded.events):
+        for first in range(0, len(wave), TOLD_AT_ONCE):
+            await asyncio.gather(*map(tell, wave[first : first + TOLD_AT_ONCE]))
+    return recorded
+
+
+def _waves(events: Sequence[MessageEvent]) -> list[list[MessageEvent]]:
+    """The first event of each customer, then the second of each, …: those of one customer stay in order."""
+    waves: list[list[MessageEvent]] = []
+    turns: Counter[CustomerId] = Counter()
+    for event in events:
+        if (turn := turns[event.customer_id]) == len(waves):
+            waves.append([])
+        turns[event.customer_id] += 1
+        waves[turn].append(event)
+    return waves
+
+
+async def record_receipts(
+    connection: Connection | PoolConnection, receipts: Sequence[Receipt], source: str
+) -> Recorded:
+    """Write receipts down in one transaction; the same again changes nothing.
+
+    Answers the events of which the books do not know yet that a workflow has them, also of receipts that are known.
+    """
+    recorded = Recorded()
+    async with connection.transaction():
+        found = await _find(connection, receipts, recorded)
+        await _lock(connection, found)
+        known = await _insert(connection, found, source, recorded)
+        new = [each for each in found if each.place in recorded.new]
+        await _take_effect(connection, new)
+        recorded.events = await _untold(connection, [each for each in found if each.place in recorded.new | known])
+    return recorded
+
+
+async def _find(
+    connection: Connection | PoolConnection, receipts: Sequence[Receipt], recorded: Recorded
+) -> list[_Found]:
+    """The receipts of touches that were handed to a channel, by the time that they speak of."""
+    touches = {row["place"]: row for row in await _touches(connection, receipts)}
+    found = []
+    for place, receipt in enumerate(receipts):
+        if (touch := touches.get(place)) is None:
+            recorded.refused[place] = "no message of this channel has this key or provider_id: correct it"
+        elif touch["outcome"] == "withheld":
+            recorded.refused[place] = "this message was never handed to a channel: correct the key"
+        else:
+            found.append(_Found(place, receipt, touch))
+    return sorted(found, key=lambda each: each.receipt.at)
+
+
+async def _touches(connection: Connection | PoolConnection, receipts: Sequence[Receipt]) -> list[asyncpg.Record]:
+    named = [
+        (place, receipt.channel, *identity)
+        for place, receipt in enumerate(receipts)
+        if receipt.key is not None and (identity := touch_named(receipt.key)) is not None
+    ]
+    by_provider = [
+        (place, receipt.channel, receipt.provider_id)
+        for place, receipt in enumerate(receipts)
+        if receipt.provider_id is not None
+    ]
+    return await connection.fetch(
+        """
+        SELECT place, touch.touch_id, customer_id, journey, entry, step, occurrence, template, channel, outcome
+        FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::int[])
+             AS named (place, channel, customer_id, journey, entry, step, occurrence)
+        JOIN touch USING (customer_id, journey, entry, step, occurrence, channel)
+        UNION ALL
+        SELECT place, touch.touch_id, customer_id, journey, entry, step, occurrence, template, channel, outcome
+        FROM unnest($8::int[], $9::text[], $10::text[]) AS named (place, channel, provider_id)
+        JOIN touch USING (channel, provider_id)
+        """,
+        *_columns(named, 7),
+        *_columns(by_provider, 3),
+    )
+
+
+async def _lock(connection: Connection | PoolConnection, found: Sequence[_Found]) -> None:
+    """The customers, in one order, as whoever decides something about them."""
+    await connection.execute(
+        "SELECT FROM customer WHERE customer_id = ANY($1::text[]) ORDER BY customer_id FOR NO KEY UPDATE",
+        sorted({each.customer_id for each in found}),
+    )
+
+
+async def _insert(
+    connection: Connection | PoolConnection, found: Sequence[_Found], source: str, recorded: Recorded
+) -> set[int]:
+    """Add what is new; answers the places of what was known. An id with other content than before is refused."""
+    if not found:
+        return set()
+    inserted = await connection.fetch(
+        """
+        INSERT INTO receipt (channel, receipt_id, touch_id, customer_id, kind, at, permanent, scope, detail, source)
+        SELECT channel, receipt_id, touch_id, customer_id, kind, at, permanent, scope, detail, $10
+        FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bool[],
+                    $8::text[], $9::text[])
+             AS new (channel, receipt_id, touch_id, customer_id, kind, at, permanent, scope, detail)
+        ON CONFLICT DO NOTHING
+        RETURNING channel, receipt_id
+        """,
+        *_columns([_row(each) for each in found], 9),
+        source,
+    )
+    fresh = {(row["channel"], row["receipt_id"]) for row in inserted}
+    return await _compare(connection, found, fresh, recorded)
+
+
+async def _compare(
+    connection: Connection | PoolConnection, found: Sequence[_Found], fresh: set[tuple[str, str]], recorded: Recorded
+) -> set[int]:
+    """Tell apart what is new, what was known, and what contradicts the books."""
+    stored = await connection.fetch(
+        """
+        SELECT channel, receipt_id, touch_id, kind, at, permanent, scope FROM receipt
+        JOIN unnest($1::text[], $2::text[]) AS asked (channel, receipt_id) USING (channel, receipt_id)
+        """,
+        *_columns([(each.receipt.channel, each.receipt.receipt_id) for each in found], 2),
+    )
+    books = {(row["channel"], row["receipt_id"]): row for row in stored}
+    known = set()
+    for each in found:
+        receipt = each.receipt
+        row = books[(name := (str(receipt.channel), receipt.receipt_id))]
+        said = (each.touch["touch_id"], receipt.kind, receipt.at, receipt.permanent, receipt.refused_scope)
+        if said != (row["touch_id"], row["kind"], row["at"], row["permanent"], row["scope"]):
+            recorded.refused[each.place] = "receipt_id was seen before with other content: give each receipt its own"
+        elif name in fresh:
+            fresh.remove(name)
+            recorded.new.add(each.place)
+        else:
+            known.add(each.place)
+    return known
+
+
+async def _take_effect(connection: Connection | PoolConnection, new: Sequence[_Found]) -> None:
+    """Touches, reachability and opt-outs; the version goes up of whoever the gates now see otherwise."""
+    changed = {
+        *await _settle(connection, new),
+        *await _change_reachability(connection, new),
+        *await _opt_out(connection, new),
+    }
+    await connection.execute(
+        "UPDATE customer SET version = version + 1 WHERE customer_id = ANY($1::text[])", sorted(changed)
+    )
+
+
+async def _settle(connection: Connection | PoolConnection, new: Sequence[_Found]) -> set[str]:
+    """End the doubt. A message that arrived was sent, whatever bounced elsewhere; what was decided stands."""
+    arrived = {each.touch["touch_id"] for each in new if each.receipt.kind.arrived}
+    bounced = {each.touch["touch_id"] for each in new} - arrived
+    settled = await connection.fetch(
+        """
+        UPDATE touch SET outcome = CASE WHEN touch_id = ANY($1::bigint[]) THEN 'sent' ELSE 'failed' END,
+                         reason = CASE WHEN touch_id = ANY($1::bigint[]) THEN '' ELSE 'bounced' END,
+                         settled_at = now()
+        WHERE touch_id = ANY($1::bigint[] || $2::bigint[]) AND outcome IN ('claimed', 'in_doubt')
+        RETURNING customer_id
+        """,
+        sorted(arrived),
+        sorted(bounced),
+    )
+    return {row["customer_id"] for row in settled}
+
+
+async def _change_reachability(connection: Connection | PoolConnection, new: Sequence[_Found]) -> set[str]:
+    """Bounced for good: unreachable there, until a message arrives later. The latest news of a channel counts."""
+    latest: dict[tuple[str, str], tuple[bool, object]] = {}
+    for each in new:
+        if each.receipt.permanent or each.receipt.kind.arrived:
+            latest[each.customer_id, each.receipt.channel] = (each.receipt.kind.arrived, each.receipt.at)
+    rows = await connection.fetch(
+        """
+        WITH news AS (
+            SELECT * FROM unnest($1::text[], $2::text[], $3::bool[], $4::timestamptz[])
+                          AS news (customer_id, channel, reachable, at)
+        ), closed AS (
+            INSERT INTO reachability (customer_id, channel, reachable, at)
+            SELECT * FROM news WHERE NOT reachable AND NOT EXISTS (
+                SELECT FROM touch JOIN receipt USING (touch_id)
+                WHERE touch.customer_id = news.customer_id AND receipt.channel = news.channel
+                  AND receipt.kind <> 'bounced' AND receipt.at > news.at)
+            ON CONFLICT (customer_id, channel) DO UPDATE SET reachable = false, at = excluded.at
+            WHERE reachability.reachable AND reachability.at <= excluded.at
+            RETURNING customer_id
+        ), opened AS (
+            UPDATE reachability AS known SET reachable = true, at = news.at FROM news
+            WHERE (known.customer_id, known.channel) = (news.customer_id, news.channel) AND news.reachable
+              AND NOT known.reachable AND known.at < news.at
+            RETURNING known.customer_id
+        )
+        SELECT customer_id FROM closed UNION ALL SELECT customer_id FROM opened
+        """,
+        *_columns([(*name, *said) for name, said in latest.items()], 4),
+    )
+    return {row["customer_id"] for row in rows}
+
+
+async def _opt_out(connection: Connection | PoolConnection, new: Sequence[_Found]) -> set[str]:
+    """A refusal counts from the moment it is recorded; the receipt is its evidence."""
+    refusals = [
+        (each.customer_id, scope, f"receipt {each.receipt.channel} {each.receipt.receipt_id}", each.receipt.at)
+        for each in new
+        if (scope := each.receipt.refused_scope) is not None
+    ]
+    rows = await connection.fetch(
+        """
+        INSERT INTO opt_out (customer_id, scope, active, source, at)
+        -- At one instant the refusal comes after its lifting.
+        SELECT customer_id, scope, true, source, at + CASE WHEN EXISTS (
+            SELECT FROM opt_out WHERE (opt_out.customer_id, opt_out.scope, opt_out.at)
+                                    = (new.customer_id, new.scope, new.at) AND NOT active
+        ) THEN interval '1 microsecond' ELSE interval '0' END
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS new (customer_id, scope, source, at)
+        ON CONFLICT DO NOTHING
+        RETURNING customer_id
+        """,
+        *_columns(refusals, 4),
+    )
+    return {row["customer_id"] for row in rows}
+
+
+async def _untold(connection: Connection | PoolConnection, taken: Sequence[_Found]) -> list[MessageEvent]:
+    """The events of receipts, but for those that a workflow has recorded: a repeated batch wakes nobody twice."""
+    events = [event for each in taken for event in _events(each)]
+    told = await connection.fetch(
+        """
+        SELECT customer_id, event_id FROM customer_event
+        JOIN unnest($1::text[], $2::text[]) AS asked (customer_id, event_id) USING (customer_id, event_id)
+        """,
+        *_columns([(event.customer_id, event.argument["event_id"]) for event in events], 2),
+    )
+    known = {(row["customer_id"], row["event_id"]) for row in told}
+    return [event for event in events if (event.customer_id, event.argument["event_id"]) not in known]
+
+
+def _events(each: _Found) -> list[MessageEvent]:
+    """What the workflow is told of a receipt: nothing of a delivery, which concerns no journey."""
+    receipt = each.receipt
+    match receipt.kind:
+        case ReceiptKind.DELIVERED:
+            return []
+        case ReceiptKind.OPENED:
+            return [_event(each, message_opened)]
+        case ReceiptKind.CLICKED:
+            return [_event(each, message_clicked)]
+        case ReceiptKind.BOUNCED:
+            return [_event(each, message_bounced, permanent=receipt.permanent)]
+        case ReceiptKind.UNSUBSCRIBED:
+            told = [_event(each, unsubscribed, scope=receipt.refused_scope)]
+            return told if receipt.scope == "channel" else [*told, _refusal(each)]
+        case _:
+            assert_never(receipt.kind)
+
+
+def _event(each: _Found, event: EventType, **more: object) -> MessageEvent:
+    touch = each.touch
+    data = {
+        "channel": touch["channel"],
+        "journey": touch["journey"],
+        "step": touch["step"],
+        "template": touch["template"],
+        "touch": "/".join(str(touch[name]) for name in TouchIdentity._fields),
+    }
+    return _told(each, event, {**data, **more})
+
+
+def _refusal(each: _Found) -> MessageEvent:
+    """The event that journeys end with, however marketing was refused."""
+    return _told(each, opted_out_of_marketing, {})
+
+
+def _told(each: _Found, event: EventType, data: Mapping[str, object]) -> MessageEvent:
+    receipt = each.receipt
+    digest = hashlib.sha256(f"{receipt.channel} {receipt.receipt_id} {event}".encode()).hexdigest()[:32]
+    return MessageEvent(
+        each.customer_id,
+        {
+            "event_id": f"receipt-{digest}",
+            "name": str(event),
+            "occurred_at": receipt.at.isoformat(),
+            "data": dict(data),
+        },
+    )
+
+
+def _row(each: _Found) -> tuple[object, ...]:
+    receipt = each.receipt
+    return (
+        receipt.channel,
+        receipt.receipt_id,
+        each.touch["touch_id"],
+        each.customer_id,
+        receipt.kind,
+        receipt.at,
+        receipt.permanent,
+        receipt.refused_scope,
+        receipt.detail,
+    )
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Rows as the arrays that `unnest` takes."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

@@ -1,0 +1,40 @@
+"""Names that people type, checked against those that there are."""
+
+from __future__ import annotations
+
+import click
+
+from cli.mistakes import MISTAKES, told
+from errors import InputError
+from journeys.published import published
+from journeys.templates import templates
+
+
+def journey_names() -> set[str]:
+    """The journeys that run now, and those that customers may still be in.
+
+    A mistake in a journey's file must not keep anybody from stopping another one: then the published ones are known.
+    """
+    names: set[str] = {each.journey.name for each in published().values()}
+    try:
+        from journeys import JOURNEYS
+    except MISTAKES as error:
+        if (sentence := told(error)) is None:
+            raise
+        click.echo(f"warning: {sentence} (so only published journeys are known)", err=True)
+    else:
+        names.update(each.name for each in JOURNEYS)
+    return names
+
+
+def template_names() -> set[str]:
+    """The templates of today, and those that runs of published journeys may still send."""
+    return set(templates()) | {name for each in published().values() for name in each.templates}
+
+
+def known_journey(name: str) -> str:
+    """InputError if no journey, listed or published, has the name."""
+    names = journey_names()
+    if name not in names:
+        raise InputError(f"there is no journey {name!r}: the journeys are {', '.join(sorted(names))}")
+    return name

@@ -1,0 +1,47 @@
+"""Many commands: each customer's fate is counted, and whoever has to stop says how far it came."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+
+from cli.ordering import Order, give_all, order
+from errors import EngineError, InputError
+from rules.commands import Verb
+from rules.state import Obeyed
+
+
+async def orders(number: int) -> AsyncIterator[Order]:
+    """For customers C-0, C-1, …"""
+    for one in range(number):
+        yield order(Verb.END, f"C-{one}", "slow", actor="a", reason="r", command_id="c")
+
+
+async def fate(command: Order) -> Obeyed:
+    """The first two are done, the third is refused, the fourth is not taken; for the fifth no worker answers."""
+    match int(command.customer_id[2:]):
+        case 0 | 1 | 2 as number:
+            return Obeyed("c", number < 2, "the customer is not in slow", "end_journey", "slow")
+        case 3:
+            raise InputError("the command does not fit")
+        case _:
+            raise EngineError("no answer within 30 s")
+
+
+async def test_done_refused_and_not_taken_are_counted() -> None:
+    """By what was told, and by customer."""
+    shown: list[int] = []
+    tally = await give_all(orders(4), fate, concurrency=2, show=shown.append)
+    assert (tally.done, tally.refused) == (2, Counter({"the customer is not in slow": 1}))
+    assert tally.failed == {"C-3": "the command does not fit"}
+    assert shown == [1, 2, 3, 4]
+
+
+async def test_what_keeps_all_from_going_on_says_what_was_done_by_then() -> None:
+    """With what to do next; given is not done."""
+    with pytest.raises(EngineError) as stopped:
+        await give_all(orders(9), fate, concurrency=1)
+    assert "no answer within 30 s. Before that, 2 commands were done, and 1 refused." in str(stopped.value)
+    assert str(stopped.value).endswith("what was done is not done twice.")

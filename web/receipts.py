@@ -1,0 +1,165 @@
+"""Receipts from providers: what became of the messages that they took.
+
+    POST /receipts/{channel}    a receipt, or a list of them, as JSON; signed as pushes are (activities/channels)
+
+Each is answered by its place: `recorded`, `known` from before, or `rejected` with the reason. What was taken is in the
+books, and journeys that wait for it have been told; if that is not possible now, the answer is 503 and the sender
+sends all of it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from activities.channels.signature import KEY_ID, SigningKey, Verdict, verify
+from activities.contracts import RECORD_EVENT, TASK_QUEUE, WORKFLOW_TYPE, workflow_id
+from activities.receipts import MOST, MessageEvent, Receipt, Recorded, take_receipts
+from errors import EngineError
+from journeys.names import Channel
+
+LARGEST_BATCH = 1024 * 1024
+PATIENCE = timedelta(seconds=5)
+"""How long Temporal may take for one event: the provider waits."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class Receipts:
+    """The route. `keys` are the secrets of those who may send, by the name of the key.
+
+    It finds the database as `request.state.pool`. `connect` is called with the first event for a workflow, so that
+    this runs, and takes deliveries, while Temporal is away.
+    """
+
+    def __init__(
+        self, keys: Mapping[str, SecretStr], connect: Callable[[], Awaitable[Client]], tolerance: timedelta
+    ) -> None:
+        self._keys = keys
+        self._connect = connect
+        self._tolerance = tolerance
+        self._client: Client | None = None
+        self._connecting = asyncio.Lock()
+
+    def route(self) -> Route:
+        """POST /receipts/{channel}."""
+        return Route("/receipts/{channel}", self.receive, methods=["POST"], max_body_size=LARGEST_BATCH)
+
+    async def receive(self, request: Request) -> JSONResponse:
+        """Take a batch."""
+        channel = _channel(request)
+        body = await request.body()
+        key_id = self._check(request, body)
+        receipts, refused = self._read(_items(body), channel)
+        async with request.state.pool.acquire() as connection:
+            recorded = await take_receipts(connection, list(receipts.values()), self._tell, f"webhook {key_id}")
+        answers = _answers(list(receipts), recorded, refused)
+        _note(channel, answers)
+        return JSONResponse({"receipts": answers})
+
+    def _check(self, request: Request, body: bytes) -> str:
+        """The name of the key that signed it; HTTPException 401 if none of ours did."""
+        key_id = request.headers.get(KEY_ID, "")
+        secret = self._keys.get(key_id, SecretStr(""))
+        verdict = verify(SigningKey(key_id, secret), request.headers, body, datetime.now(UTC))
+        if verdict is Verdict.VALID and key_id in self._keys:
+            return key_id
+        said = verdict if key_id in self._keys or verdict is Verdict.MISSING else Verdict.UNKNOWN_KEY
+        _LOG.warning("receipts were refused: signature %s", said)
+        raise HTTPException(401, f"The signature is {said}: sign the time and the body, as docs/contract.md says.")
+
+    def _read(self, items: Sequence[Any], channel: Channel) -> tuple[dict[int, Receipt], dict[int, str]]:
+        """The receipts by place, and why what is none is none."""
+        context = {"latest": datetime.now(UTC) + self._tolerance}
+        receipts: dict[int, Receipt] = {}
+        refused: dict[int, str] = {}
+        for place, item in enumerate(items):
+            if not isinstance(item, dict) or "channel" in item:
+                refused[place] = "is not an object with receipt_id, kind, at and key or provider_id: correct it"
+                continue
+            try:
+                receipts[place] = Receipt.model_validate({**item, "channel": channel}, context=context)
+            except ValidationError as error:
+                refused[place] = _problems(error)
+        return receipts, refused
+
+    async def _tell(self, event: MessageEvent) -> None:
+        """Signal-with-start. EngineError if Temporal does not take it now."""
+        try:
+            client = await self._connected()
+            await client.start_workflow(
+                WORKFLOW_TYPE,
+                {},
+                id=workflow_id(event.customer_id),
+                task_queue=TASK_QUEUE,
+                start_signal=RECORD_EVENT,
+                start_signal_args=[event.argument],
+                rpc_timeout=PATIENCE,
+            )
+        except RPCError as error:
+            raise EngineError(f"Temporal does not take events now ({error.status.name})") from error
+        except TimeoutError as error:
+            raise EngineError("Temporal does not answer: start it, or correct TEMPORAL_ADDRESS") from error
+
+    async def _connected(self) -> Client:
+        async with asyncio.timeout(PATIENCE.total_seconds()), self._connecting:
+            if self._client is None:
+                self._client = await self._connect()
+            return self._client
+
+
+def _channel(request: Request) -> Channel:
+    name = request.path_params["channel"]
+    if name not in tuple(Channel):
+        raise HTTPException(404, f"There is no such channel: the channels are {', '.join(Channel)}.")
+    return Channel(name)
+
+
+def _items(body: bytes) -> Sequence[Any]:
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "The body is not JSON: send a receipt, or a list of receipts.") from None
+    items = said if isinstance(said, list) else [said]
+    if len(items) > MOST:
+        raise HTTPException(413, f"More than {MOST} receipts: send them in several requests.")
+    return items
+
+
+def _problems(error: ValidationError) -> str:
+    """Where and what, without the values."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'the receipt'}: {problem['msg'].removeprefix('Value error, ')}"
+        for problem in error.errors(include_input=False)
+    )
+
+
+def _answers(places: Sequence[int], recorded: Recorded, refused: Mapping[int, str]) -> list[dict[str, str]]:
+    """One answer for each receipt, by its place in the request."""
+    answers = {place: {"result": "rejected", "reason": reason} for place, reason in refused.items()}
+    for taken, place in enumerate(places):
+        if taken in recorded.refused:
+            answers[place] = {"result": "rejected", "reason": recorded.refused[taken]}
+        else:
+            answers[place] = {"result": "recorded" if taken in recorded.new else "known"}
+    return [answers[place] for place in sorted(answers)]
+
+
+def _note(channel: Channel, answers: Sequence[Mapping[str, str]]) -> None:
+    """Receipts that could not be taken are to be found by whoever runs this: a provider may never look."""
+    count = Counter(answer["result"] for answer in answers)
+    if count["rejected"]:
+        _LOG.warning("%d of %d receipts of %s were rejected", count["rejected"], len(answers), channel)
