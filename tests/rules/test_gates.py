@@ -420,6 +420,15 @@ def test_the_legal_gates_are_all_asked_and_the_gravest_names_the_reason(gravest:
         assert said[gate] == ("refuse" if gate in refusing else "pass")
 
 
+def test_the_reason_is_that_of_the_channel_that_came_farthest() -> None:
+    """Who consented to one channel alone is not told of consent when a brake stopped the message there."""
+    both = {"channels": (PUSH, INBOX), "in_turn": 1}
+    stopped = judged(touch=both, consents=((MARKETING, PUSH),), brakes=brake(DROP))
+    assert come_to(stopped) == withheld("brake")
+    assert come_to(judged(touch=both, consents=(), unreachable=(PUSH,))) == withheld("no_consent")
+    assert come_to(judged(touch=both, consents=((MARKETING, PUSH),), unreachable=(PUSH,))) == withheld("no_consent")
+
+
 def test_a_hold_is_spread_and_the_same_for_the_same_touch() -> None:
     """A backlog does not leave in one burst when a window opens or a brake is taken off."""
     brakes, spread = brake(HOLD), set()
