@@ -6,16 +6,17 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from channel_settings import ChannelSettings
 from errors import SettingsError
 from payload_keys import PayloadKeys
 
@@ -30,6 +31,27 @@ def _duration(value: object) -> object:
     """Take `30s`, `5m`, `12h` or `7d`; leave everything else (ISO 8601, seconds) to pydantic."""
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     return timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else value
+
+
+_QUIET_HOURS = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)")
+
+
+class QuietSpan(NamedTuple):
+    """From when to when; over midnight if it ends before it begins."""
+
+    begins: time
+    ends: time
+
+
+def _quiet_span(value: object) -> object:
+    """Take `21:00-08:00`; `off` is none."""
+    if value == "off":
+        return None
+    if match := _QUIET_HOURS.fullmatch(value.strip()) if isinstance(value, str) else None:
+        return QuietSpan(time.fromisoformat(match[1]), time.fromisoformat(match[2]))
+    if isinstance(value, str):
+        raise ValueError("write quiet hours as 21:00-08:00")
+    return value
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
@@ -67,7 +89,7 @@ Origin = Annotated[str, AfterValidator(_origin)]
 _from = partial(Field, validate_default=True)
 
 
-class Settings(BaseSettings):
+class Settings(ChannelSettings):
     """What a deployment decides. Durations are written `30s`, `5m`, `12h`, `7d`, or as ISO 8601 (`P7D`)."""
 
     model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="forbid", env_ignore_empty=True)
@@ -79,13 +101,14 @@ class Settings(BaseSettings):
     language: Literal["zh-CN", "en"] = _from(default="zh-CN", validation_alias="SOJOURN_LANGUAGE")
     state_folder: Path = _from(default=Path(".sojourn"), validation_alias="SOJOURN_STATE")
 
-    push_gateway_url: HttpUrl | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_URL")
-    push_gateway_key_id: str | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_KEY_ID")
-    push_gateway_secret: SecretStr | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_SECRET")
     receipt_keys: NamedTokens = _from(default={}, validation_alias="SOJOURN_RECEIPT_KEYS")
     inbox_token: SecretStr | None = _from(default=None, validation_alias="SOJOURN_INBOX_TOKEN")
     web_port: int = _from(default=8480, ge=0, le=65_535, validation_alias="SOJOURN_WEB_PORT")
 
+    quiet_hours: Annotated[QuietSpan | None, NoDecode, BeforeValidator(_quiet_span)] = _from(
+        default=QuietSpan(time(21), time(8)), validation_alias="SOJOURN_QUIET_HOURS"
+    )
+    assessment_valid: Duration = _from(default=timedelta(days=365), validation_alias="SOJOURN_ASSESSMENT_VALID")
     payload_keys: Annotated[PayloadKeys, NoDecode, BeforeValidator(_payload_keys)] = _from(
         default=PayloadKeys(), validation_alias="SOJOURN_PAYLOAD_KEYS"
     )
@@ -106,13 +129,10 @@ class Settings(BaseSettings):
     pool_size: int = _from(default=16, ge=1, le=500, validation_alias="SOJOURN_POOL_SIZE")
 
     @model_validator(mode="after")
-    def _gateway_is_whole(self) -> Self:
-        """A gateway without its key would refuse every message, one by one, at three in the morning."""
-        if self.push_gateway_url and not (self.push_gateway_key_id and self.push_gateway_secret):
-            raise ValueError(
-                "SOJOURN_PUSH_GATEWAY_URL is set without its key: "
-                "set SOJOURN_PUSH_GATEWAY_KEY_ID and SOJOURN_PUSH_GATEWAY_SECRET, too"
-            )
+    def _production_keeps_quiet(self) -> Self:
+        none = self.quiet_hours is None or self.quiet_hours.begins == self.quiet_hours.ends
+        if none and self.environment == "production":
+            raise ValueError("SOJOURN_QUIET_HOURS cannot be off in production: write them as 21:00-08:00")
         return self
 
     def require_database_url(self) -> str:

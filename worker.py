@@ -20,6 +20,7 @@ from temporalio.worker import Worker
 from activities.channels.registry import open_channels
 from activities.contracts import TASK_QUEUE, channel_queue
 from activities.database import open_pool
+from activities.local_time import QuietHours
 from activities.migrations import ensure_migrated
 from activities.registry import Activities
 from activities.templates import store_templates
@@ -74,6 +75,8 @@ async def open_world(settings: Settings, journeys: Sequence[Published]) -> Async
             entries=EntryPolicy(settings.marketing_runs, settings.offered_again, settings.global_holdout),
             future_tolerance=settings.future_tolerance,
             rejected_retention=settings.rejected_retention,
+            quiet_hours=settings.quiet_hours and QuietHours(*settings.quiet_hours),
+            assessment_valid=settings.assessment_valid,
             simulation_allowed=settings.environment != "production",
         )
 
@@ -96,10 +99,17 @@ def workers(
             client,
             task_queue=channel_queue(channel, task_queue),
             activities=activities.remote,
+            max_task_queue_activities_per_second=_throttle(world, channel),
             graceful_shutdown_timeout=LONGEST_SEND,
         )
         for channel in Channel
     ]
+
+
+def _throttle(world: World, channel: Channel) -> float | None:
+    """Counted by the server, over all workers. A channel that is not there withholds its touches as fast as it can."""
+    adapter = world.channels.get(channel)
+    return None if adapter is None else adapter.throttle
 
 
 @asynccontextmanager

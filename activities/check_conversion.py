@@ -8,6 +8,7 @@ import asyncpg
 
 from activities.contracts import CheckConversionRequest, ConversionChecked
 from activities.conversions import convert
+from activities.database import PoolConnection
 from activities.record_events import recorded
 from activities.world import World
 from journeys.words import WaitFor
@@ -86,17 +87,7 @@ def _fits(row: asyncpg.Record, plan: Plan, step: WaitFor) -> bool:
 async def _take_fact(world: World, request: CheckConversionRequest, fact: asyncpg.Record) -> asyncpg.Record:
     """Copy a fact into the events; answers the event of its id, also if that was there already."""
     async with world.pool.acquire() as connection, connection.transaction():
-        # A database that was restored to an earlier time must not give out numbers that have taken effect already.
-        sequence = await connection.fetchval(
-            """
-            INSERT INTO customer (customer_id, last_sequence) VALUES ($1, $2::bigint + 1)
-            ON CONFLICT (customer_id) DO UPDATE
-            SET last_sequence = greatest(customer.last_sequence, $2) + 1, version = customer.version + 1
-            RETURNING last_sequence
-            """,
-            request.customer_id,
-            max((request.folded, *request.folded_ahead)),
-        )
+        sequence = await _next_sequence(connection, request)
         await connection.execute(
             """
             INSERT INTO customer_event (customer_id, sequence, event_id, name, occurred_at, data, source)
@@ -126,3 +117,21 @@ async def _take_fact(world: World, request: CheckConversionRequest, fact: asyncp
         )
         assert row is not None
         return row
+
+
+async def _next_sequence(connection: PoolConnection, request: CheckConversionRequest) -> int:
+    """The customer's next number, with the customer locked.
+
+    A database that was restored to an earlier time must not give out numbers that have taken effect already.
+    """
+    sequence: int = await connection.fetchval(
+        """
+        INSERT INTO customer (customer_id, last_sequence) VALUES ($1, $2::bigint + 1)
+        ON CONFLICT (customer_id) DO UPDATE
+        SET last_sequence = greatest(customer.last_sequence, $2) + 1, version = customer.version + 1
+        RETURNING last_sequence
+        """,
+        request.customer_id,
+        max((request.folded, *request.folded_ahead)),
+    )
+    return sequence

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +14,45 @@ from journeys.words import WaitUntil
 SEARCHED = 400
 """Days that are searched for one that fits; every combination of days there is comes up within them."""
 
+HOME = "Asia/Shanghai"
+"""The zone of a customer whose own is not known (compliance.md)."""
+
 _WEEKDAYS = tuple(Weekday)
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """From when to when no channel interrupts, by the customer's clock; over midnight if it ends before it begins."""
+
+    begins: time = time(21)
+    ends: time = time(8)
+
+    def hold(self, at: time) -> bool:
+        """Whether a time of the day is one of them."""
+        if self.begins <= self.ends:
+            return self.begins <= at < self.ends
+        return at >= self.begins or at < self.ends
+
+
+def quiet_until(hours: QuietHours | None, at: datetime, zone: str) -> datetime | None:
+    """When the quiet hours end that a customer of a zone is in, in UTC; none outside them."""
+    if hours is None:
+        return None
+    here = at.astimezone(known_zone(zone))
+    if not hours.hold(here.time()):
+        return None
+    day = here.date() + timedelta(days=here.time() >= hours.ends)
+    # Of a reading that the clocks repeat or leave out, the later of the two moments that it may mean.
+    ends = (datetime.combine(day, hours.ends.replace(fold=fold), here.tzinfo).astimezone(UTC) for fold in (0, 1))
+    return max(ends)
+
+
+def known_zone(zone: str) -> ZoneInfo:
+    """A zone by its name. One that this machine's tzdata lacks, as it was renamed lately, counts as home."""
+    try:
+        return ZoneInfo(zone)
+    except (LookupError, ValueError, OSError):  # no such name, no name at all, a folder of names
+        return ZoneInfo(HOME)
 
 
 def resolve_local_time(step: WaitUntil, at: datetime, zone: str) -> datetime:
@@ -21,7 +60,7 @@ def resolve_local_time(step: WaitUntil, at: datetime, zone: str) -> datetime:
 
     A time that the clocks leave out counts as the same reading an hour later, one that they repeat as the first.
     """
-    here = ZoneInfo(zone)
+    here = known_zone(zone)
     if step.on is not None:
         return _moment(step, step.on, here)
     first = at.astimezone(here).date()

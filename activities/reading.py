@@ -79,7 +79,10 @@ class EntryLine:
 
 @dataclass(frozen=True, slots=True)
 class ConversionLine:
-    """A goal reached; `step` is the send that gets the credit, none if none was sent before."""
+    """A goal reached; `step` is the send that gets the credit, none if none was sent before.
+
+    `undone_by` is the event that took it away again, as a deposit that was sent back.
+    """
 
     occurred_at: datetime
     journey: str
@@ -87,6 +90,7 @@ class ConversionLine:
     event_id: str
     step: str | None
     credited: bool
+    undone_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +185,13 @@ async def read_conversions(connection: Connection, customer_id: CustomerId) -> l
     """All goals reached, the newest last."""
     rows = await connection.fetch(
         """
-        SELECT occurred_at, journey, entry, event_id, step, credited
-        FROM conversion WHERE customer_id = $1 ORDER BY occurred_at, journey
+        SELECT reached.occurred_at, reached.journey, reached.entry, reached.event_id, step, credited,
+               undone.event_id AS undone_by
+        FROM conversion AS reached
+        LEFT JOIN conversion_reversal AS undone
+             ON (undone.customer_id, undone.journey, undone.entry, undone.converted_by)
+              = (reached.customer_id, reached.journey, reached.entry, reached.event_id)
+        WHERE reached.customer_id = $1 ORDER BY reached.occurred_at, reached.journey
         """,
         customer_id,
     )

@@ -51,22 +51,12 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
         current = restored or state
         # A database that was restored to an earlier time must not give out numbers that have taken effect already.
         last_sequence = max(last_sequence, current.folded, *current.folded_ahead)
-        conflicts = await _store(connection, customer_id, last_sequence, incoming)
-        rejected += conflicts
+        rejected += await _store(connection, customer_id, last_sequence, incoming)
         await reject(connection, customer_id, rejected, world.rejected_retention)
         await _opt_out(connection, customer_id, incoming)
         await _save(connection, customer_id, last_sequence + len(incoming), current)
         await put_back_runs(connection, current)
-        if current.entries and incoming:
-            await convert(
-                connection,
-                customer_id,
-                after_sequence=current.folded,
-                since=EARLIEST,
-                attribution=world.attribution,
-            )
-        if any(EVENTS[event.name].reverses for event in incoming):
-            await reverse(connection, customer_id, world.attribution)
+        await _convert(world, connection, current, incoming)
         rows = []
         if request.answer and (incoming or current.folded < last_sequence):
             rows = await _not_folded(connection, current)
@@ -186,6 +176,17 @@ async def _conflicts(
         [event.data for event in events],
     )
     return [conflicting(events[row["place"] - 1]) for row in rows]
+
+
+async def _convert(
+    world: World, connection: PoolConnection, state: CustomerState, incoming: Sequence[Incoming]
+) -> None:
+    """Goals that are reached, and those that are undone; without a run there are none."""
+    customer_id, attribution = state.customer_id, world.attribution
+    if state.entries and incoming:
+        await convert(connection, customer_id, after_sequence=state.folded, since=EARLIEST, attribution=attribution)
+    if any(EVENTS[event.name].reverses for event in incoming):
+        await reverse(connection, customer_id, attribution)
 
 
 async def _opt_out(connection: PoolConnection, customer_id: CustomerId, incoming: Iterable[Incoming]) -> None:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
-
 from activities.contracts import ResolveTimeRequest, TimeResolved
 from activities.customer_facts import not_in_the_books
 from activities.local_time import resolve_local_time
 from activities.world import World
 from journeys.words import WaitUntil
 from rules.definitions import definition
-
-HOME = "Asia/Shanghai"
-"""The zone of a customer whose own is not known (compliance.md)."""
 
 
 async def resolve_time(world: World, request: ResolveTimeRequest) -> TimeResolved:
@@ -23,13 +18,4 @@ async def resolve_time(world: World, request: ResolveTimeRequest) -> TimeResolve
     zone = await world.pool.fetchval("SELECT zone FROM customer WHERE customer_id = $1", request.customer_id)
     if zone is None:
         raise not_in_the_books(request.customer_id)
-    return TimeResolved(resolve_local_time(step, asked.at, zone if _is_known(zone) else HOME))
-
-
-def _is_known(zone: str) -> bool:
-    """Whether this machine's tzdata has the zone; one that was renamed lately may be missing here."""
-    try:
-        ZoneInfo(zone)
-    except (LookupError, ValueError, OSError):  # no such name, no name at all, a folder of names
-        return False
-    return True
+    return TimeResolved(resolve_local_time(step, asked.at, zone))

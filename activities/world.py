@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from activities.channels import ChannelAdapter
 from activities.database import Pool
+from activities.local_time import QuietHours
+from journeys.caps import CAPS, Cap
 from journeys.lifecycle import LIFECYCLE_POLICY, LifecyclePolicy
 from journeys.names import Channel, Language
 from rules.clock import Clock
@@ -33,6 +35,10 @@ class World:
     entries: EntryPolicy = EntryPolicy()
     future_tolerance: timedelta = timedelta(minutes=5)
     rejected_retention: timedelta = timedelta(days=30)
+    caps: tuple[Cap, ...] = CAPS
+    quiet_hours: QuietHours | None = QuietHours()
+    assessment_valid: timedelta = timedelta(days=365)
+    """How long a suitability assessment holds that does not say so itself."""
     simulation_allowed: bool = False
 
     def clock(self, clock: Clock) -> Clock:

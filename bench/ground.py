@@ -13,7 +13,7 @@ import psutil
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.channels import Accepted, ChannelAdapter, Delivery, Message
+from activities.channels import FOR_EVER, Accepted, ChannelAdapter, Delivery, Message
 from activities.contracts import RECORD_EVENT, WORKFLOW_TYPE, workflow_id
 from activities.database import Pool, open_pool
 from activities.migrations import migrate
@@ -36,7 +36,8 @@ class Instant:
 
     channel: Channel
     interrupts: bool = False
-    deduplicates: bool = True
+    deduplicates_for: timedelta = FOR_EVER
+    throttle: float | None = None
     classes: frozenset[MessageClass] = frozenset(MessageClass)
 
     async def deliver(self, message: Message) -> Delivery:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from activities.channels import Accepted, Delivery, Message
+from activities.channels import FOR_EVER, Accepted, Delivery, Message
 from bench.ground import Ground, event, until, world
 from bench.measure import percentile
 from bench.report import Line, Report, at_most
@@ -23,7 +23,8 @@ class _Stopwatch:
 
     channel: Channel = Channel.APP_PUSH
     interrupts: bool = False
-    deduplicates: bool = True
+    deduplicates_for: timedelta = FOR_EVER
+    throttle: float | None = None
     classes: frozenset[MessageClass] = frozenset(MessageClass)
     handed: dict[str, float] = field(default_factory=dict)
 

@@ -199,7 +199,8 @@ def _entry(entry: EntryLine) -> Line:
 
 def _conversion(row: ConversionLine) -> Line:
     credit = f"after {row.step}" if row.step else "without a touch before"
-    return row.occurred_at, "goal reached", f"{row.journey} (entry {row.entry})", f"{row.event_id}, {credit}"
+    undone = f", undone by {row.undone_by}" if row.undone_by else ""
+    return row.occurred_at, "goal reached", f"{row.journey} (entry {row.entry})", f"{row.event_id}, {credit}{undone}"
 
 
 def _touch(touch: TouchLine) -> Line:

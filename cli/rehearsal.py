@@ -15,14 +15,16 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
-from activities.local_time import resolve_local_time
+from activities.local_time import QuietHours, quiet_until, resolve_local_time
 from cli.outputs import tables_of
 from cli.play_file import Life, PlayFile, life_of
 from cli.report.summary import Summary, summary_of
 from cli.tabular import Reject
 from errors import InputError
 from journeys import JOURNEYS
+from journeys.channels import INTERRUPTS
 from journeys.names import Channel, CustomerId, MessageClass
 from journeys.published import with_templates
 from journeys.templates import templates
@@ -32,6 +34,7 @@ from rules.conditions import CustomerFacts
 from rules.definitions import Catalogue
 from rules.paper import PaperEvent, PaperWorld
 from rules.record import Record
+from settings import load_settings
 
 AT_ONCE = 1_000
 """Customers lived before their rows are handed over."""
@@ -102,7 +105,15 @@ def paper_world(
     """The live journeys, and those named, for customers who consent to everything on some channels."""
     values = [with_templates(journey, templates()) for journey in _to_rehearse(also)]
     consents = tuple((message_class, channel) for message_class in MessageClass for channel in channels)
-    return PaperWorld(Catalogue.of(values), consents=consents, customer=everybody, local_time=resolve_local_time)
+    hours = load_settings().quiet_hours
+    return PaperWorld(
+        Catalogue.of(values),
+        consents=consents,
+        customer=everybody,
+        local_time=resolve_local_time,
+        interrupting=tuple(INTERRUPTS),
+        quiet_until=partial(quiet_until, hours and QuietHours(*hours)),
+    )
 
 
 def processors() -> int:

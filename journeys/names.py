@@ -28,6 +28,8 @@ class Channel(StrEnum):
 
     APP_PUSH = "app_push"
     INBOX = "inbox"
+    WECHAT = "wechat"
+    SMS = "sms"
 
 
 class RiskClass(StrEnum):
@@ -38,6 +40,16 @@ class RiskClass(StrEnum):
     C3 = "C3"
     C4 = "C4"
     C5 = "C5"
+
+
+class RiskLevel(StrEnum):
+    """How much risk a product carries, from the least (compliance.md)."""
+
+    R1 = "R1"
+    R2 = "R2"
+    R3 = "R3"
+    R4 = "R4"
+    R5 = "R5"
 
 
 class Weekday(StrEnum):

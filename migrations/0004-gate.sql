@@ -59,6 +59,8 @@ CREATE TABLE gate_change (
 );
 CREATE FUNCTION note_gate_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    -- One after the other: a number must not become visible after a higher one.
+    LOCK TABLE gate_change IN SHARE ROW EXCLUSIVE MODE;
     INSERT INTO gate_change (what) VALUES (TG_TABLE_NAME);
     RETURN NULL;
 END $$;
@@ -120,11 +122,14 @@ CREATE TABLE receipt (
 CREATE INDEX receipt_by_touch ON receipt (touch_id);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON receipt FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
--- What a record shows of the message: the variables that filled its text, and the arm it was sent on.
+-- What a record shows beside: the touch as the gates saw it, the arm it was sent on.
 ALTER TABLE touch
+    ADD COLUMN planned jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN arm text,
     ADD COLUMN provider_id text,
     ADD COLUMN critical boolean NOT NULL DEFAULT false;
+-- The variant for customers who want nothing personalised was taken.
+ALTER TABLE touch ADD COLUMN plain boolean NOT NULL DEFAULT false;
 CREATE INDEX touch_by_provider_id ON touch (channel, provider_id) WHERE provider_id IS NOT NULL;
 CREATE INDEX touch_heard ON touch (customer_id, judged_at) WHERE outcome IN ('claimed', 'in_doubt', 'sent');
 

@@ -9,24 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, assert_never
 
-from journeys.caps import Cap
+from journeys.caps import CAPS, Cap
 from journeys.conditions import Condition
 from journeys.events import EVENTS, opted_out_of_marketing
 from journeys.lifecycle import LIFECYCLE_POLICY, LifecyclePolicy
-from journeys.names import Channel, ContentHash, CustomerId, EventId, JourneyName, MessageClass, StepId
+from journeys.names import Channel, CustomerId, EventId, JourneyName, MessageClass
 from journeys.words import WaitFor, WaitUntil
 from rules import commands, life
-from rules.caps import CapCount, CountedTouch, caps_on
+from rules.caps import Heard
 from rules.clock import LAST
 from rules.commands import Command
 from rules.conditions import CustomerFacts, Data, PastEvent, first_that_holds, fits
 from rules.definitions import Catalogue, conditions_of, definition
 from rules.effects import CheckConversion, Effects, EntryOffered, RecordedEvent, ResolveTime, SendMessage, StageChanged
 from rules.entry import EntryDecided, EntryPolicy, candidates, decide
-from rules.gates import HOLDOUT, Facts, HeldUntil, Judgement, Touch, TouchSettled, judge
+from rules.gates import HeldUntil, Judgement, TouchSettled
+from rules.paper_gate import PaperGate, PaperTouch, QuietUntil, carries, heard_as
 from rules.record import (
     ConversionRow,
     ForecastPoints,
@@ -38,7 +40,7 @@ from rules.record import (
     TouchRow,
 )
 from rules.state import CustomerState, Run
-from rules.touches import planned_touch, touch_key
+from rules.suitability import Investor, Product
 
 
 class PaperEvent(NamedTuple):
@@ -59,19 +61,6 @@ class PaperCommand(NamedTuple):
 
 
 Happening = PaperEvent | PaperCommand
-
-_Situation = tuple[ContentHash, StepId, int, str, tuple[str, ...], bool]
-"""A step of a definition, the channel in turn, what overtook the touch, what the customer opted out of, and whether
-the run is held out."""
-
-
-class _Judged(NamedTuple):
-    """A judgement, and what the forecast asks of its touch: the channel that carries it, if one does, and its caps."""
-
-    judgement: Judgement
-    message_class: MessageClass
-    channel: Channel | None
-    caps: tuple[Cap, ...]
 
 
 class LocalTime(Protocol):
@@ -94,8 +83,19 @@ class PaperWorld:
     customer: CustomerFacts = CustomerFacts(LAST)
     entries: EntryPolicy = EntryPolicy()
     local_time: LocalTime | None = None
-    judgements: dict[_Situation, _Judged] = field(default_factory=dict, compare=False, repr=False)
-    """Without brakes a judgement depends on nothing else than this, so few are made for many customers."""
+    investor: Investor = Investor()
+    products: tuple[Product, ...] = ()
+    caps: tuple[Cap, ...] = CAPS
+    interrupting: tuple[Channel, ...] = ()
+    quiet_until: QuietUntil | None = None
+
+    @cached_property
+    def gate(self) -> PaperGate:
+        """The gate that all touches come to."""
+        return PaperGate(
+            *(self.consents, self.unreachable, self.investor, self.products, self.caps),
+            *(self.interrupting, self.quiet_until),
+        )
 
     def live(
         self,
@@ -146,7 +146,7 @@ class _PaperLife:
     tags: tuple[str, ...] = ()
     past: list[PastEvent] = field(default_factory=list)
     """What a condition may look back at."""
-    heard: CapCount = field(default_factory=CapCount)
+    heard: Heard = field(default_factory=Heard)
 
     def __post_init__(self) -> None:
         self.state = CustomerState(self.customer_id, policy=self.world.policy)
@@ -311,25 +311,42 @@ class _PaperLife:
 
     def _gate(self, send: SendMessage) -> TouchSettled | HeldUntil:
         """The channels are tried in turn at once: nothing can happen between two of them."""
-        run = self.state.run(send.journey, send.entry)
-        if run is None:
-            return self._settled(send, "withheld", self._over(send))
-        overtaken_by = self._overtaken_by(send, run)
-        judged = self._judged(send, run.channel, overtaken_by)
-        while (decision := judged.judgement.decision) == "next_channel":
-            run.channel += 1
-            judged = self._judged(send, run.channel, overtaken_by)
-        match decision:
+        asked = self._before_the_gate(send)
+        while (judgement := self.world.gate.judge(asked, self.heard)).decision == "next_channel":
+            asked = asked._replace(channel=asked.channel + 1)
+        match judgement.decision:
             case "send":
-                return self._settled(send, "sent", judged)
+                return self._settled(asked, "sent", judgement)
             case "withhold":
-                return self._settled(send, "withheld", judged)
+                return self._settled(asked, "withheld", judgement)
             case "hold":
-                until, reason = judged.judgement.hold_until, judged.judgement.reason
-                assert until is not None
-                return HeldUntil(send.journey, send.entry, send.step, until, reason)
+                assert judgement.hold_until is not None
+                self._stay(asked)
+                return HeldUntil(send.journey, send.entry, send.step, judgement.hold_until, judgement.reason)
             case _:
-                assert_never(decision)
+                assert_never(judgement.decision)
+
+    def _before_the_gate(self, send: SendMessage) -> PaperTouch:
+        """The run of a touch may be over: another one displaced it at the same instant."""
+        run = self.state.run(send.journey, send.entry)
+        return PaperTouch(
+            self.customer_id,
+            send,
+            send.channel if run is None else run.channel,
+            self._how_it_ended(send) if run is None else "",
+            "" if run is None else self._overtaken_by(send, run),
+            self.opted_out,
+            self.world.customer.zone,
+        )
+
+    def _how_it_ended(self, send: SendMessage) -> str:
+        ended = (note for note in reversed(self.state.ended) if note.journey == send.journey)
+        return next(note.outcome for note in ended if note.entry == send.entry)
+
+    def _stay(self, asked: PaperTouch) -> None:
+        """A hold stays with its channel."""
+        if (run := self.state.run(asked.send.journey, asked.send.entry)) is not None:
+            run.channel = asked.channel
 
     def _overtaken_by(self, send: SendMessage, run: Run) -> str:
         if not send.overtaken_by:
@@ -347,53 +364,17 @@ class _PaperLife:
                 return event
         return ""
 
-    def _judged(self, send: SendMessage, channel: int, overtaken_by: str) -> _Judged:
-        situation = (send.definition, send.step, channel, overtaken_by, self.opted_out, send.control)
-        if (known := self.world.judgements.get(situation)) is not None:
-            return known
-        facts = Facts(
-            judged_at=send.due,
-            overtaken_by=overtaken_by,
-            opted_out=self.opted_out,
-            consents=self.world.consents,
-            unreachable=self.world.unreachable,
-            control=send.control,
-        )
-        touch = planned_touch(send.definition, send.step, channel)
-        judged = _with_caps(touch, judge(touch, facts, touch_key(self.customer_id, send)))
-        self.world.judgements[situation] = judged
-        return judged
-
-    def _over(self, send: SendMessage) -> _Judged:
-        """A touch whose run another one displaced at the same instant."""
-        ended = (note for note in reversed(self.state.ended) if note.journey == send.journey)
-        outcome = next(note.outcome for note in ended if note.entry == send.entry)
-        message_class = planned_touch(send.definition, send.step, send.channel).message_class
-        return _Judged(Judgement("withhold", outcome, ()), message_class, None, ())
-
-    def _settled(self, send: SendMessage, outcome: Literal["sent", "withheld"], judged: _Judged) -> TouchSettled:
-        """Caps are not in force yet: a touch that is over one is sent, as in the durable world, and counted."""
-        reason = judged.judgement.reason
+    def _settled(self, asked: PaperTouch, outcome: Literal["sent", "withheld"], judgement: Judgement) -> TouchSettled:
+        send, touch, reason = asked.send, asked.touch, judgement.reason
+        channel = carries(judgement, touch)
+        if channel is not None and self.world.gate.counts(touch, channel):
+            self.heard.add(heard_as(send, touch, channel), asked.control_run)
         row = TouchRow(self.customer_id, send.journey, send.entry, send.step, send.due, outcome, reason)
         self.record.touches.append(row)
-        channel, over_cap = judged.channel or "", self._is_over_cap(send, judged)
         self.record.forecast.touches.append(
-            ForecastTouch(send.due, send.journey, channel, judged.message_class, outcome, reason, over_cap)
+            ForecastTouch(send.due, send.journey, channel or "", touch.message_class, outcome, reason)
         )
-        return TouchSettled(send.journey, send.entry, send.step, send.due, outcome, reason)
-
-    def _is_over_cap(self, send: SendMessage, judged: _Judged) -> bool:
-        if judged.channel is None or not judged.caps:
-            return False
-        touch = CountedTouch(send.due, judged.message_class, judged.channel)
-        return self.heard.is_over(touch, judged.caps, (send.journey, send.entry) if send.control else None)
-
-
-def _with_caps(touch: Touch, judgement: Judgement) -> _Judged:
-    carried = judgement.decision == "send" or judgement.reason == HOLDOUT
-    channel = touch.channels[touch.in_turn] if carried else None
-    caps = caps_on(touch.message_class, channel) if channel else ()
-    return _Judged(judgement, touch.message_class, channel, caps)
+        return TouchSettled(send.journey, send.entry, send.step, send.asked_for, outcome, reason)
 
 
 def _answers(row: PaperEvent, check: CheckConversion) -> bool:

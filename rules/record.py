@@ -62,8 +62,7 @@ class ConversionRow(NamedTuple):
 class ForecastTouch(NamedTuple):
     """What a forecast asks of a planned touch.
 
-    `channel` is the one that carries it, or would if it were not held out; empty if none does. `over_cap` says that
-    a frequency cap would stop it.
+    `channel` is the one that carries it, or would if it were not held out; empty if none does.
     """
 
     at: datetime
@@ -72,7 +71,6 @@ class ForecastTouch(NamedTuple):
     message_class: str
     outcome: str
     reason: str
-    over_cap: bool
 
 
 class ForecastPoints(NamedTuple):

@@ -14,6 +14,9 @@ from rules.effects import SendMessage
 from rules.gates import Touch
 from rules.plan import PlannedStep
 
+HOLDS_FROM = 70
+"""Touches of a journey of this priority or higher wait for room under the caps (gates.md, gate 11)."""
+
 
 def touch_key(customer_id: CustomerId, ask: SendMessage) -> str:
     """The one name of a touch: the key of its record, and the key a channel de-duplicates by."""
@@ -46,14 +49,19 @@ def planned_touch(hash: ContentHash, step: StepId, channel: int) -> Touch:
     """What the gates must know of a step's touch on the channel in turn."""
     sent = planned_send(hash, step)
     assert isinstance(sent.step, Send)
+    journey, template = definition(hash).journey, template_of(hash, step)
     return Touch(
-        journey=definition(hash).journey.name,
+        journey=journey.name,
         template=sent.step.template,
-        message_class=template_of(hash, step).message_class,
+        message_class=template.message_class,
         channels=sent.step.channels,
         in_turn=channel,
         expires=sent.step.expires,
         product=sent.step.product,
+        holds_on_cap=sent.step.on_cap == "hold" or journey.priority >= HOLDS_FROM,
+        approval=template.approval,
+        approved_until=template.approved_until,
+        critical=template.critical,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 from temporalio.client import Client, WorkflowHandle
 
-from activities.channels import Accepted, Delivery, Message
+from activities.channels import FOR_EVER, Accepted, Delivery, Message
 from activities.contracts import RECORD_EVENT, WORKFLOW_TYPE, CustomerView, workflow_id
 from activities.database import open_pool
 from activities.templates import store_templates
@@ -35,7 +35,8 @@ class FakeChannel:
 
     channel: Channel
     interrupts: bool = False
-    deduplicates: bool = True
+    deduplicates_for: timedelta = FOR_EVER
+    throttle: float | None = None
     classes: frozenset[MessageClass] = frozenset(MessageClass)
     answers: list[Delivery | Callable[[], Any]] = field(default_factory=list)
     got: list[Message] = field(default_factory=list)
@@ -149,7 +150,8 @@ async def live(
 ) -> AsyncIterator[Live]:
     """A world for the journeys (the shipped ones if none are given), at work unless told otherwise.
 
-    With keys, everything that Temporal keeps is encrypted.
+    It has no caps unless they are among the `changes`: most tests send more than a customer would hear. With keys,
+    everything that Temporal keeps is encrypted.
     """
     if journeys is None:
         journeys = [with_templates(journey, templates()) for journey in JOURNEYS]
@@ -158,7 +160,7 @@ async def live(
         pool = await open_pool(database_url, size=10)
         opened.push_async_callback(pool.close)
         await store_templates(pool, [one for each in journeys for one in each.templates.values()])
-        world = World(pool, Catalogue.of(journeys), channels, simulation_allowed=True)
+        world = World(pool, Catalogue.of(journeys), channels, simulation_allowed=True, caps=())
         client = await connect({"target_host": stack.temporal_address}, keys=keys)
         alive = Live(client, replace(world, **changes), f"t{uuid.uuid4().hex[:10]}", channels)
         if working:

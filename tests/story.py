@@ -81,9 +81,7 @@ class Story:
             risk_class=risk_class or customer.risk_class,
             zone=zone or customer.zone,
         )
-        return replace(
-            self, world=replace(self.world, customer=known, judgements={}), customer_id=id or self.customer_id
-        )
+        return replace(self, world=replace(self.world, customer=known), customer_id=id or self.customer_id)
 
     def in_arm(self, split: str, arm: str) -> Story:
         """A customer whom a split puts into an arm. `InputError` if there is no such split, or nobody in that arm."""
@@ -114,7 +112,7 @@ class Story:
     def without_consent(self, to: MessageClass) -> Story:
         """A customer who has not agreed to texts of a class."""
         consents = tuple(one for one in self.world.consents if one[0] is not to)
-        return replace(self, world=replace(self.world, consents=consents, judgements={}))
+        return replace(self, world=replace(self.world, consents=consents))
 
     def without_risk_class(self) -> Story:
         """A customer whose risk assessment is missing or out of date."""

@@ -1,6 +1,6 @@
 """Settings come from the environment, typed, and say what is wrong with them."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -33,6 +33,32 @@ def test_a_missing_database_says_two_ways_out() -> None:
     """Who needs the database and has none is told of DATABASE_URL and of the local stack."""
     with pytest.raises(SettingsError, match=r"set DATABASE_URL .*`starter\.py up`"):
         load_settings().require_database_url()
+
+
+def test_quiet_hours_are_written_as_a_span(bare_environment: pytest.MonkeyPatch) -> None:
+    """From when to when; without a word of it from nine to eight."""
+    assert load_settings().quiet_hours == (time(21), time(8))
+    bare_environment.setenv("SOJOURN_QUIET_HOURS", "22:30-07:00")
+    assert load_settings().quiet_hours == (time(22, 30), time(7))
+
+
+@pytest.mark.parametrize(
+    ("environment", "value", "said"),
+    [
+        ("production", "off", "SOJOURN_QUIET_HOURS cannot be off in production: write them as 21:00-08:00"),
+        ("production", "08:00-08:00", "SOJOURN_QUIET_HOURS cannot be off in production"),
+        ("sandbox", "9-8", "write quiet hours as 21:00-08:00"),
+        ("sandbox", "21:00-24:30", "write quiet hours as 21:00-08:00"),
+    ],
+)
+def test_quiet_hours_that_are_none_are_refused(
+    bare_environment: pytest.MonkeyPatch, environment: str, value: str, said: str
+) -> None:
+    """Nobody's night is given away by a slip."""
+    bare_environment.setenv("SOJOURN_ENVIRONMENT", environment)
+    bare_environment.setenv("SOJOURN_QUIET_HOURS", value)
+    with pytest.raises(SettingsError, match=said):
+        load_settings()
 
 
 @pytest.mark.parametrize(
@@ -114,3 +140,48 @@ def test_settings_can_be_made_by_name_in_code() -> None:
     """Tests and the embedded stack make settings without touching the environment."""
     made = Settings(environment="embedded", future_tolerance=timedelta(hours=1))
     assert (made.environment, made.future_tolerance) == ("embedded", timedelta(hours=1))
+
+
+GATEWAY = {
+    "SOJOURN_PUSH_GATEWAY_URL": "https://push.example",
+    "SOJOURN_PUSH_GATEWAY_KEY_ID": "broker-1",
+    "SOJOURN_PUSH_GATEWAY_SECRET": "a long secret",
+}
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({**GATEWAY, "SOJOURN_JPUSH_APP_KEY": "7d43", "SOJOURN_JPUSH_MASTER_SECRET": "s3cret"}, "app_push has two"),
+        ({"SOJOURN_JPUSH_APP_KEY": "7d43"}, "SOJOURN_JPUSH_MASTER_SECRET go together"),
+        ({"SOJOURN_WECHAT_APP_SECRET": "s3cret"}, "SOJOURN_WECHAT_APP_SECRET go together"),
+        ({"SOJOURN_SMS_GATEWAY_URL": "https://sms.example"}, "SOJOURN_SMS_SENDER, too"),
+        ({"SOJOURN_JPUSH_URL": "http://api.jpush.cn"}, "SOJOURN_JPUSH_URL has to begin with https"),
+        ({"SOJOURN_WECHAT_URL": "http://api.weixin.qq.com"}, "SOJOURN_WECHAT_URL has to begin with https"),
+        ({"SOJOURN_SMS_CLASSES": "service,spam"}, "SOJOURN_SMS_CLASSES cannot be used"),
+        ({"SOJOURN_THROTTLES": "fax=3"}, "SOJOURN_THROTTLES cannot be used"),
+        ({"SOJOURN_THROTTLES": "sms=0"}, "SOJOURN_THROTTLES cannot be used"),
+        ({"SOJOURN_THROTTLES": "sms"}, "SOJOURN_THROTTLES cannot be used"),
+        ({"SOJOURN_JPUSH_THIRD_PARTY_CHANNEL": "xiaomi"}, "SOJOURN_JPUSH_THIRD_PARTY_CHANNEL"),
+    ],
+)
+def test_a_channel_that_is_not_whole_is_refused(
+    bare_environment: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    """At the start, with the name of what to mend; not with the first message, and never with a secret."""
+    for name, value in variables.items():
+        bare_environment.setenv(name, value)
+    with pytest.raises(SettingsError, match=said) as refused:
+        load_settings()
+    assert "s3cret" not in str(refused.value)
+
+
+def test_throttles_and_classes_are_lists(bare_environment: pytest.MonkeyPatch) -> None:
+    """Messages a second for each channel, and what SMS may carry beside service."""
+    bare_environment.setenv("SOJOURN_THROTTLES", "sms=10, wechat=0.5")
+    bare_environment.setenv("SOJOURN_SMS_CLASSES", "service, education")
+    bare_environment.setenv("SOJOURN_JPUSH_THIRD_PARTY_CHANNEL", '{"xiaomi": {"distribution": "secondary_push"}}')
+    loaded = load_settings()
+    assert loaded.throttles == {"sms": 10, "wechat": 0.5}
+    assert loaded.sms_classes == {"service", "education"}
+    assert loaded.jpush_third_party_channel == {"xiaomi": {"distribution": "secondary_push"}}

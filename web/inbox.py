@@ -26,7 +26,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from activities.database import Pool
-from activities.rendering import render
+from activities.rendering import fill
 from errors import InputError, TemplateError
 from journeys.names import Channel, CustomerId, Language
 from journeys.templates import Template
@@ -104,7 +104,8 @@ def _messages(rows: list[asyncpg.Record]) -> Iterator[dict[str, Any]]:
 
 
 def _as_message(row: asyncpg.Record) -> dict[str, Any]:
-    text = render(_template(row["content"]), Language(row["language"]), Channel.INBOX, json.loads(row["variables"]))
+    template, language = _template(row["content"]), Language(row["language"])
+    text = fill(template, language, Channel.INBOX, json.loads(row["variables"]), plain=row["plain"])
     return {
         "id": row["touch_id"],
         "title": text.title,
@@ -123,7 +124,7 @@ def _template(content: str) -> Template:
 async def _sent(pool: Pool, customer_id: CustomerId, after: Cursor | None, limit: int) -> list[asyncpg.Record]:
     return await pool.fetch(
         """
-        SELECT touch_id, message_class, language, settled_at, variables::text AS variables,
+        SELECT touch_id, message_class, language, settled_at, touch.plain, variables::text AS variables,
                template_content.content::text AS content, inbox_read.read_at IS NOT NULL AS read
         FROM touch JOIN template_content USING (content_hash) LEFT JOIN inbox_read USING (touch_id)
         WHERE customer_id = $1 AND channel = 'inbox' AND outcome = 'sent'

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError
 
 from activities.contracts import SendMessageRequest, SendMessageResult, channel_queue
+from journeys.names import MessageClass
 from rules.effects import SendMessage
 from rules.gates import Answer
 from rules.state import CustomerState
@@ -19,6 +22,16 @@ from workflows.steady import SteadyTime
 _RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=3.0, maximum_interval=timedelta(minutes=5)
 )
+
+_PRIORITIES: Mapping[MessageClass, Priority] = MappingProxyType(
+    {
+        MessageClass.SERVICE: Priority(priority_key=1),
+        MessageClass.EDUCATION: Priority(priority_key=3),
+        MessageClass.ADVICE: Priority(priority_key=3),
+        MessageClass.MARKETING: Priority(priority_key=5),
+    }
+)
+"""Who goes first when a channel's queue is held back by its throttle: 1 before 5."""
 
 
 @dataclass(slots=True)
@@ -64,6 +77,7 @@ class Sends:
             task_queue=channel_queue(touch.channels[send.channel], workflow.info().task_queue),
             start_to_close_timeout=timedelta(seconds=30),
             retry_policy=_RETRY,
+            priority=_PRIORITIES[touch.message_class],
             summary=f"{send.journey}: {send.step}",
         )
         self._flying.append(_InFlight(send, self._time.now + state.numbers.patience, handle))

@@ -1,11 +1,15 @@
 """Ways to reach a customer: each channel is one module here that keeps to `ChannelAdapter`.
 
-app_push.py    one signed POST to the broker's own gateway       signature.py   how such a POST is signed
-inbox.py       the App/PC inbox, which is the decision records   registry.py    which channels this deployment has
+app_push.py    one signed POST to the broker's own gateway       webhook.py     such a POST, and what its answer means
+jpush.py       app push by JPush, REST v3                        signature.py   how it is signed
+wechat.py      template messages of a WeChat official account    calls.py       one call to a provider, and its mishaps
+sms.py         one signed POST to the broker's SMS gateway       registry.py    which channels this deployment has
+inbox.py       the App/PC inbox, which is the decision records
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, Protocol
@@ -13,14 +17,20 @@ from typing import Literal, Protocol
 from journeys.names import Channel, CustomerId, MessageClass, TemplateName
 
 RefusedReason = Literal["bad_request", "unreachable", "too_large"]
+PostponedReason = Literal["busy", "unauthorized", "not_connected"]
 UnknownReason = Literal[
     "answer_lost", "timed_out", "not_connected", "unauthorized", "busy", "gateway_failed", "unreadable_answer"
 ]
+FOR_EVER = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One text for one customer. `key` is the touch's name: the same message always has the same key."""
+    """One text for one customer. `key` is the touch's name: the same message always has the same key.
+
+    `addresses` is where the channel finds the customer, when the books know it (table `channel_address`);
+    `template_id` and `data` are of texts whose words the provider has (`journeys.templates.Text`).
+    """
 
     customer_id: CustomerId
     key: str
@@ -28,11 +38,16 @@ class Message:
     message_class: MessageClass
     title: str = field(repr=False)
     body: str = field(repr=False)
+    template_id: str = ""
+    data: Mapping[str, str] = field(default_factory=dict, repr=False)
+    addresses: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The channel has the message, by this call or by one before."""
+    """The channel has the message, by this call or by one before; and its own name for it, if it has one."""
+
+    provider_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,14 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Postponed:
+    """The channel did certainly not take the message by this call, and may by the next, after the pause."""
+
+    reason: PostponedReason
+    pause: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """The channel may have the message or not; `pause` is how long it wants to be left alone."""
 
@@ -50,7 +73,7 @@ class Unknown:
     pause: timedelta = timedelta(0)
 
 
-Delivery = Accepted | Refused | Unknown
+Delivery = Accepted | Refused | Postponed | Unknown
 
 
 class ChannelAdapter(Protocol):
@@ -65,12 +88,16 @@ class ChannelAdapter(Protocol):
         """Whether a message makes a sound: then quiet hours hold it."""
 
     @property
-    def deduplicates(self) -> bool:
-        """Whether it shows a message with a known key only once: then an unknown delivery is asked again."""
+    def deduplicates_for(self) -> timedelta:
+        """For how long it shows a message with a known key only once: so long an unknown delivery is asked again."""
 
     @property
     def classes(self) -> frozenset[MessageClass]:
         """What it may carry."""
+
+    @property
+    def throttle(self) -> float | None:
+        """How many messages a second it takes, over all workers; none if it sets no limit."""
 
     async def deliver(self, message: Message) -> Delivery:
         """Hand the message over. Problems of the channel are an answer, not an exception."""

@@ -6,7 +6,7 @@ without its record, no record without its message, whatever dies in between.
 
 from __future__ import annotations
 
-from activities.channels import Accepted, Delivery, Message
+from activities.channels import FOR_EVER, Accepted, Delivery, Message
 from journeys.channels import CARRIES
 from journeys.names import Channel
 
@@ -16,8 +16,11 @@ class Inbox:
 
     channel = Channel.INBOX
     interrupts = False
-    deduplicates = True
+    deduplicates_for = FOR_EVER
     classes = CARRIES[Channel.INBOX]
+
+    def __init__(self, throttle: float | None = None) -> None:
+        self.throttle = throttle
 
     async def deliver(self, message: Message) -> Delivery:
         """Accepted at once: the caller's settling is the delivery."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from journeys.caps import CAPS
 from journeys.names import Channel
-from rules.gates import HOLDOUT
+from rules.gates import CAP, HOLDOUT
 from rules.record import Record
 
 if TYPE_CHECKING:
@@ -74,14 +74,14 @@ def forecast_of(record: Record, zone: tzinfo) -> Forecast:
     """Count what the paper world told, by the days of a zone."""
     rows, forecast = record.forecast, Forecast()
     kinds = Counter(
-        (day_of(at, zone), journey, channel, outcome, reason == HOLDOUT, over_cap)
-        for at, journey, channel, _, outcome, reason, over_cap in rows.touches
+        (day_of(at, zone), journey, channel, outcome, reason if reason in (HOLDOUT, CAP) else "")
+        for at, journey, channel, _, outcome, reason in rows.touches
     )
-    for (day, journey, channel, outcome, held_out, over_cap), number in kinds.items():
+    for (day, journey, channel, outcome, reason), number in kinds.items():
         cell, sent = Cell(day, journey, channel), outcome == "sent"
-        counts = forecast.held_out if held_out else forecast.sent if sent else forecast.not_sent
+        counts = forecast.held_out if reason == HOLDOUT else forecast.sent if sent else forecast.not_sent
         counts[cell] += number
-        if sent and over_cap:
+        if reason == CAP:
             forecast.cap_hits[cell] += number
     for points in rows.points:
         forecast.points[Cell(day_of(points.at, zone), points.journey, "")] += points.amount
@@ -127,11 +127,11 @@ def loads(sent: Counter[Cell], days: range) -> Iterator[Load]:
 
 
 def caps_told() -> str:
-    """What a cap hit is, and that nothing comes of it."""
+    """What a cap hit is."""
     here = [cap for cap in CAPS if cap.channel in (None, *Channel)]
     classes = " or ".join(sorted({message_class for cap in here for message_class in cap.classes}))
     told = " or ".join(f"{cap.touches} in {_told(cap.within)}" for cap in here)
-    return f"A cap hit is a message of {classes} beyond {told}: counted, not stopped, as caps are not in force yet."
+    return f"A cap hit is a message of {classes} beyond {told}: it is not sent."
 
 
 def _load(channel: str, sent: Counter[Cell], days: range) -> Load:

@@ -291,7 +291,7 @@ async def test_a_receipt_that_overtakes_the_answer_decides(touch: AskedFor, answ
         await record(touch.pool, receipt(touch.push.got[-1].key, "bounced"))
         return answer
 
-    touch.push.deduplicates = False
+    touch.push.deduplicates_for = timedelta(0)
     touch.push.answers = [bounce]
     settled = await touch.ask()
     assert isinstance(settled, TouchSettled)

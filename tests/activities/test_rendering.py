@@ -8,6 +8,7 @@ from activities.rendering import render
 from errors import TemplateError
 from journeys.names import Channel, Language, MessageClass, TemplateName
 from journeys.templates import Template, Text, templates
+from journeys.variables import VariableType
 
 
 def template(body: str, title: str = "Points") -> Template:
@@ -83,4 +84,71 @@ def test_every_shipped_text_can_be_filled_in(name: TemplateName) -> None:
     shipped = templates()[name]
     for language, texts in shipped.texts.items():
         for channel in texts:
-            assert render(shipped, language, channel, dict.fromkeys(shipped.variables, "x")).body
+            assert render(shipped, language, channel, {}).body
+
+
+TYPED = {
+    "text": (VariableType.TEXT, "a {{ 1 }} b", "a {{ 1 }} b"),
+    "number": (VariableType.NUMBER, 12345, "12,345"),
+    "number from text": (VariableType.NUMBER, "12345.0", "12,345"),
+    "money": (VariableType.MONEY, "1000", "1,000.00"),
+    "money from JSON": (VariableType.MONEY, 1000.5, "1,000.50"),
+    "money that is not rounded": (VariableType.MONEY, "0.123", "0.123"),
+    "money with zeros": (VariableType.MONEY, "5.1000", "5.10"),
+    "date": (VariableType.DATE, "2026-11-22", "22 November 2026"),
+    "date of a moment": (VariableType.DATE, "2026-11-22T09:00:00+08:00", "22 November 2026"),
+}
+
+
+def typed(kind: VariableType, value: object, language: Language = Language.ENGLISH) -> str:
+    """A variable of an event, written into a text."""
+    one = template("{{ event.it }}").model_copy(update={"variables": {"event.it": kind}})
+    return render(one, language, Channel.INBOX, {"event.it": value}).body
+
+
+@pytest.mark.parametrize(("kind", "value", "words"), TYPED.values(), ids=TYPED)
+def test_a_variable_is_written_by_its_type(kind: VariableType, value: object, words: str) -> None:
+    """Thousands are set apart, an amount has two places, a value is never taken for a text to fill in."""
+    assert typed(kind, value) == words
+
+
+def test_a_date_is_written_as_the_language_has_it() -> None:
+    """Year, month, day in Chinese."""
+    assert typed(VariableType.DATE, "2026-01-05", Language.CHINESE) == "2026年1月5日"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (VariableType.NUMBER, "1.5"),
+        (VariableType.NUMBER, "many"),
+        (VariableType.MONEY, "NaN"),
+        (VariableType.MONEY, "1,000"),
+        (VariableType.DATE, "tomorrow"),
+    ],
+)
+def test_a_value_of_another_type_is_an_error_that_does_not_quote_it(kind: VariableType, value: str) -> None:
+    """Nobody is sent a text with half a value in it."""
+    with pytest.raises(TemplateError, match=rf"value for event\.it is no {kind}: correct its type") as error:
+        typed(kind, value)
+    assert value not in str(error.value)
+
+
+def test_a_missing_variable_of_an_event_is_named_with_its_dots() -> None:
+    """As the template names it."""
+    with pytest.raises(TemplateError, match=r"nothing gives it event\.amount; take"):
+        rendered("{{ event.amount }} {{ points }}", points=1)
+
+
+@pytest.mark.parametrize(("title", "body"), [("x" * 101, "x"), ("x", "x" * 5001)])
+def test_what_a_channel_would_cut_is_not_sent(title: str, body: str) -> None:
+    """The customer would get half a sentence, perhaps without the risk note."""
+    with pytest.raises(TemplateError, match="the channel takes"):
+        render(template(body, title), Language.ENGLISH, Channel.INBOX, {})
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\x1b", "\t", "\u202e", "\u2066"])
+def test_a_sign_that_nobody_sees_is_not_sent(sign: str) -> None:
+    """It could come in by a variable, and turn what was approved into something else."""
+    with pytest.raises(TemplateError, match="a control character"):
+        rendered("{{ name }}", name=f"A{sign}B")

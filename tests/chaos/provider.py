@@ -10,6 +10,7 @@ import json
 import random
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import httpx
 from starlette.applications import Starlette
@@ -73,7 +74,8 @@ class SimpleChannel:
 
     channel = Channel.INBOX
     interrupts = False
-    deduplicates = False
+    deduplicates_for = timedelta(0)
+    throttle = None
     classes = CARRIES[Channel.INBOX]
 
     def __init__(self, client: httpx.AsyncClient, url: str) -> None:

@@ -142,7 +142,7 @@ WRONG = [
     ("C-1,,,C6,,,,,,,,,,,,", "risk_class: Input should be 'C1'"),
     ("C-1,,,,,perhaps,,,,,,,,,,", "reachable_app_push: Input should be a valid boolean"),
     ("C-1,,,,,,,marketing,,app,1,2026-03-02T09:30:00Z,,,,", "write the class and the channel"),
-    ("C-1,,,,,,,marketing:fax,,app,1,2026-03-02T09:30:00Z,,,,", "consent: Input should be 'app_push' or 'inbox'"),
+    ("C-1,,,,,,,marketing:fax,,app,1,2026-03-02T09:30:00Z,,,,", "consent: Input should be 'app_push', 'inbox',"),
     ("C-1,,,,,,,marketing:inbox,,,1,2026-03-02T09:30:00Z,,,,", "consent is given without consent_source"),
     ("C-1,,,,,,,marketing:inbox,,app,1,2026-03-02T09:30:00,,,,", "consent_at: write the date, the time and the"),
     ("C-1,,,,,,,marketing:inbox,,app,1,1989-03-02T09:30:00Z,,,,", "consent_at: is before 1990"),

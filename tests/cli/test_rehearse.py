@@ -23,7 +23,7 @@ from cli.report.forecast import Cell, Load, loads
 from cli.report.plots import OTHERS, daily_area, weekly_bars
 from cli.report.summary import Summary
 from journeys import JOURNEYS
-from journeys.events import app_registered, checked_in, trade_executed
+from journeys.events import app_registered, checked_in, deposit_made, trade_executed
 from journeys.language import award_points, days, end, goal, journey, send, wait, wait_until
 from journeys.words import AnyStep, Journey
 from rules.record import Record
@@ -279,7 +279,7 @@ def test_a_day_of_the_forecast_is_one_of_the_zone(
     ]
 
 
-def test_cap_hits_are_counted_and_sent(
+def test_cap_hits_are_counted_and_not_sent(
     check_ins: Path, tmp_path: Path, catalogue: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two customers get a second marketing message within a day; service has no cap."""
@@ -288,12 +288,12 @@ def test_cap_hits_are_counted_and_sent(
     assert [tuple(row.values()) for row in table(tmp_path, "forecast.csv")] == [
         ("2026-03-01", "again", "inbox", "10", "10", "0", "0", "0"),
         ("2026-03-01", "served", "app_push", "10", "10", "0", "0", "0"),
-        ("2026-03-02", "again", "inbox", "2", "2", "0", "2", "0"),
+        ("2026-03-02", "again", "", "2", "0", "2", "2", "0"),
         ("2026-03-02", "served", "app_push", "2", "2", "0", "0", "0"),
     ]
     said = capsys.readouterr().out
-    assert "beyond 1 in 1 day or 3 in 7 days: counted, not stopped, as caps are not in force yet." in said
-    assert "caps are not in force yet" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "beyond 1 in 1 day or 3 in 7 days: it is not sent." in said
+    assert "it is not sent." in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_terminal_tells_each_journey_the_sums_and_the_load(
@@ -305,16 +305,16 @@ def test_the_terminal_tells_each_journey_the_sums_and_the_load(
     rehearse(check_ins, "--until", "2026-03-20", "--consent", "inbox", event="checked_in")
     lines = printed(capsys)
     for line in (
-        ["again", "12", "0", "0", "12", "0", "0", "2", "0", "0"],
+        ["again", "12", "0", "0", "10", "2", "0", "2", "0", "0"],
         ["paid", "10", "2", "0", "0", "0", "0", "0", "50", "0"],
         ["served", "10", "2", "0", "10", "0", "0", "0", "0", "0"],
-        ["in", "sum", "32", "4", "0", "22", "0", "0", "2", "50", "0"],
+        ["in", "sum", "32", "4", "0", "20", "2", "0", "2", "50", "0"],
         ["not", "entered", "already_running", "reentry"],
         ["paid", "2", "0"],
         ["served", "0", "2"],
         ["app_push", "0.5", "0", "10", "2026-03-01"],
-        ["inbox", "0.6", "2", "10", "2026-03-01"],
-        ["all", "channels", "1.1", "2", "20", "2026-03-01"],
+        ["inbox", "0.5", "0", "10", "2026-03-01"],
+        ["all", "channels", "1.0", "0", "20", "2026-03-01"],
     ):
         assert line in lines
 
@@ -388,6 +388,25 @@ def test_a_file_of_several_kinds_needs_no_event(small: Path, tmp_path: Path) -> 
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "first event comes app_registered, at the same instant, unless the file tells of it." in page
     assert "What the file tells is history" in page
+
+
+@pytest.mark.parametrize(("kept", "converted"), [("", "0"), ("a,2026-03-05,deposit_made,d-2,900.00,", "1")])
+def test_a_deposit_that_is_sent_back_converts_nobody(
+    kept: str, converted: str, small: Path, catalogue: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file gives the ids by which one event undoes another; a second deposit counts then."""
+    catalogue(trial("saving", wait(days(9)), goal=goal(deposit_made, within=days(20))))
+    rows = [
+        "customer_id,date,name,event_id,amount,deposit",
+        "a,2026-03-01,checked_in,c-1,,",
+        "a,2026-03-02,deposit_made,d-1,100.00,",
+        kept,
+        "a,2026-03-09,deposit_returned,r-1,,d-1",
+    ]
+    small.write_text("\n".join(filter(None, rows)) + "\n", encoding="utf-8")
+    assert rehearse(small, "--first-event", "", event="") == 0
+    (told,) = [line for line in printed(capsys) if line[:1] == ["saving"]]
+    assert told[-1] == converted
 
 
 def test_the_load_counts_days_without_a_message() -> None:

@@ -147,9 +147,11 @@ def free_port(held: ExitStack) -> int:
 
 
 def bare() -> dict[str, str]:
-    """An environment that names no server."""
+    """An environment that names no server, with quiet hours that are far away from now."""
     named = ("SOJOURN_", "TEMPORAL_", "DATABASE_URL")
-    return {name: value for name, value in os.environ.items() if not name.startswith(named)}
+    quiet = "-".join(f"{datetime.now(UTC) + timedelta(hours=8 + hours):%H:%M}" for hours in (11, 12))
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(named)}
+    return {**inherited, "SOJOURN_QUIET_HOURS": quiet}
 
 
 @pytest.fixture(scope="module")

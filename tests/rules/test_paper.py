@@ -21,6 +21,7 @@ from journeys.published import with_templates
 from journeys.templates import templates
 from journeys.words import Journey, Send, all_steps
 from rules.definitions import Catalogue
+from rules.gates import CAP
 from rules.paper import PaperEvent, PaperWorld
 from rules.record import ForecastPoints, ForecastRows, Record
 
@@ -68,7 +69,7 @@ def lived(lives: Lives, until: datetime, world: PaperWorld = WORLD) -> Record:
 def test_the_same_lives_give_the_same_record(lives: Lives, until: datetime) -> None:
     """A rehearsal is a function of its input; the order of the customers, and what a world lived before, are none."""
     again = dict(reversed(lives.items()))
-    assert lived(lives, until) == lived(again, until) == lived(again, until, replace(WORLD, judgements={}))
+    assert lived(lives, until) == lived(again, until) == lived(again, until, replace(WORLD))
 
 
 @promise
@@ -139,7 +140,7 @@ def test_what_happened_until_a_time_does_not_depend_on_what_comes_after(
 @given(lives, ends)
 def test_without_consent_only_service_speaks(lives: Lives, until: datetime) -> None:
     """No consent record is no consent: what is withheld says so, and journeys go on as if it had been sent."""
-    silent, heard = lived(lives, until, replace(WORLD, consents=(), judgements={})), lived(lives, until)
+    silent, heard = lived(lives, until, replace(WORLD, consents=())), lived(lives, until)
     first = [[row[:5] for row in record.touches if row.step not in IN_PLACE_OF_ANOTHER] for record in (silent, heard)]
     assert first[0] == first[1]
     assert silent.runs == heard.runs
@@ -157,7 +158,7 @@ def test_without_consent_only_service_speaks(lives: Lives, until: datetime) -> N
 )
 def test_a_touch_takes_the_first_channel_that_may_carry_it(unreachable: Any, outcome: str) -> None:
     """Only a customer who cannot be reached at all gets nothing."""
-    world = replace(WORLD, unreachable=unreachable, judgements={})
+    world = replace(WORLD, unreachable=unreachable)
     record = lived({"a": [PaperEvent(START, app_registered)]}, START, world)
     assert [(row.step, row.outcome) for row in record.touches] == [("welcome", outcome)]
 
@@ -178,14 +179,24 @@ def forecast(*journeys: Journey, checks_in: Sequence[float], **world: Any) -> Fo
 
 
 def over_cap(rows: ForecastRows) -> list[tuple[str, float, bool]]:
-    return [(row.journey, (row.at - START) / HOUR, row.over_cap) for row in rows.touches]
+    return [(row.journey, (row.at - START) / HOUR, row.reason == CAP) for row in rows.touches]
 
 
-def test_a_touch_over_a_cap_is_sent_and_told() -> None:
-    """Caps are not in force yet: the second message within a day goes out, and the forecast says that it would not."""
+def test_a_touch_over_a_cap_is_not_sent() -> None:
+    """The second message within a day is left out, and the journey goes on."""
     rows = forecast(busy("one"), checks_in=[0])
     assert over_cap(rows) == [("one", 0, False), ("one", 12, True), ("one", 108, False)]
-    assert {(row.channel, row.message_class, row.outcome) for row in rows.touches} == {("inbox", "marketing", "sent")}
+    assert [(row.channel, row.outcome) for row in rows.touches] == [
+        ("inbox", "sent"),
+        ("", "withheld"),
+        ("inbox", "sent"),
+    ]
+
+
+def test_a_journey_of_high_priority_waits_for_room() -> None:
+    """From priority 70 a touch is kept until there is room under the caps, and the rest of the journey with it."""
+    rows = forecast(busy("one", priority=70), checks_in=[0])
+    assert [(row.at - START, row.outcome) for row in rows.touches[:2]] == [(0 * HOUR, "sent"), (12 * HOUR, "sent")]
 
 
 def test_journeys_share_the_caps_of_a_customer() -> None:
@@ -197,7 +208,7 @@ def test_journeys_share_the_caps_of_a_customer() -> None:
 def test_a_touch_that_no_channel_carries_has_none_and_hits_no_cap() -> None:
     """Without consent nothing is heard."""
     rows = forecast(busy("one"), checks_in=[0], unreachable=tuple(Channel))
-    assert {(row.channel, row.outcome, row.over_cap) for row in rows.touches} == {("", "withheld", False)}
+    assert {(row.channel, row.outcome, row.reason == CAP) for row in rows.touches} == {("", "withheld", False)}
 
 
 def test_a_control_run_is_told_and_its_touches_stop_nobody() -> None:
@@ -238,11 +249,11 @@ def test_points_are_told_by_journey() -> None:
 @promise
 @given(st.lists(st.integers(0, 24 * 20), max_size=6).map(sorted))
 def test_what_is_not_over_a_cap_keeps_every_window(checks_in: list[int]) -> None:
-    """Never two within a day or four within a week; and each touch that is over would have been one of these."""
+    """Never two within a day or four within a week; and each touch that is left out would have been one of these."""
     rows = forecast(busy("one"), busy("two", purpose="service"), busy("three"), checks_in=checks_in)
     heard: list[datetime] = []
     for row in rows.touches:
         within = [sum(row.at - at < length for at in heard) for length in (24 * HOUR, 7 * 24 * HOUR)]
-        assert row.over_cap == (within[0] >= 1 or within[1] >= 3)
-        if not row.over_cap:
+        assert (row.reason == CAP) == (within[0] >= 1 or within[1] >= 3)
+        if row.outcome == "sent":
             heard.append(row.at)

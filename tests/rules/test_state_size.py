@@ -11,7 +11,7 @@ from journeys.lifecycle import LIFECYCLE_POLICY
 from journeys.names import Channel, CustomerId, EventId, MessageClass, TemplateName
 from journeys.published import Published
 from journeys.templates import Template, Text
-from journeys.words import Step
+from journeys.words import DEFAULT_CHANNELS, Step
 from rules import life
 from rules.definitions import Catalogue
 from rules.effects import Effects, RecordedEvent
@@ -22,7 +22,7 @@ from rules.state import CustomerState
 BORN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def long_journey(number: int, channels: Iterable[Channel] = Channel) -> Published:
+def long_journey(number: int, channels: Iterable[Channel] = DEFAULT_CHANNELS) -> Published:
     """Thirty steps: touches, waits, and waits for events that come every day; with texts for some channels."""
     texts = {"zh-CN": {channel: Text(title="t", body="b") for channel in channels}}
     steps: list[Step] = []

@@ -227,7 +227,7 @@ def test_a_day_that_is_past_runs_skips_or_ends(on_past: str, touches: list[str],
 def test_a_touch_that_is_not_sent_branches() -> None:
     """`if_not_sent` is taken when no channel lets the touch pass, and only then."""
     told = trial(send("welcome", if_not_sent=[later("instead")], product="P-1"), later("after"))
-    assert told.touches() == ["day 0 welcome (withheld: suitability_unknown)", "day 0 instead", "day 0 after"]
+    assert told.touches() == ["day 0 welcome (withheld: unsuitable: product_unknown)", "day 0 instead", "day 0 after"]
     assert trial(send("welcome", if_not_sent=[later("instead")]), later("after")).touches() == [
         "day 0 welcome",
         "day 0 after",

@@ -16,6 +16,7 @@ from activities.templates import store_templates
 from errors import SettingsError, StackError
 from journeys.names import Channel, Language, MessageClass, TemplateName
 from journeys.templates import Template, Text
+from journeys.variables import VariableType
 from settings import Settings
 from web.app import inbox_app
 from web.server import served
@@ -26,7 +27,7 @@ POINTS = Template(
     name=TemplateName("points"),
     message_class=MessageClass.SERVICE,
     sender="Sojourn Securities",
-    variables=("points",),
+    variables={"points": VariableType.NUMBER},
     texts={
         Language.ENGLISH: {
             Channel.INBOX: Text(title="Points", body="You have {{ points }} <points>."),

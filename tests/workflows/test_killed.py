@@ -103,7 +103,7 @@ def on_paper(customer: CustomerId) -> Record:
     record = Record()
     consents = tuple((kind, channel) for kind in MessageClass for channel in Channel)
     catalogue = Catalogue.of(with_templates(journey, templates()) for journey in JOURNEYS)
-    paper = PaperWorld(catalogue, consents=consents)
+    paper = PaperWorld(catalogue, consents=consents, caps=())
     paper.live(customer, [PaperEvent(BORN, "app_registered")], OVER, record)
     record.sort()
     return record

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from activities.reading import read_conversions
 from embedded import EmbeddedStack
 from journeys.events import EventType, app_opened, app_registered, deposit_made
 from journeys.language import (
@@ -30,7 +31,7 @@ from journeys.language import (
     wait_until,
     when,
 )
-from journeys.names import Channel, Language, Stage, TemplateName
+from journeys.names import Channel, CustomerId, Language, Stage, TemplateName
 from journeys.published import Published, with_templates
 from journeys.templates import Text, templates
 from journeys.words import AnyStep
@@ -182,6 +183,9 @@ async def test_a_second_deposit_converts_when_the_first_was_sent_back(
             await world.event(amy, name, BORN + timedelta(seconds=seconds), said, id=event_id)
             await world.settled(amy)
         assert await world.rows("SELECT event_id, step, credited FROM standing_conversion") == [("d2", "welcome", True)]
+        async with world.pool.acquire() as connection:
+            reached = await read_conversions(connection, CustomerId(amy))  # type: ignore[arg-type] # of a pool
+        assert [one.event_id for one in reached if one.undone_by is None] == ["d2"]
 
 
 async def test_the_credit_goes_by_when_a_touch_was_sent_not_by_when_it_was_planned(

@@ -63,7 +63,7 @@ def on_paper(world: Live, customers: dict[str, list[tuple[datetime, str]]]) -> R
     """What the paper world says."""
     record = Record()
     consents = tuple((kind, Channel.INBOX) for kind in MessageClass)
-    paper = PaperWorld(world.world.catalogue, consents=consents, local_time=resolve_local_time)
+    paper = PaperWorld(world.world.catalogue, consents=consents, caps=(), local_time=resolve_local_time)
     for customer, events in customers.items():
         held = {"wealth_product_purchased": timedelta(days=60)}
         paper_events = [

@@ -18,8 +18,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from activities.channels import Accepted, ChannelAdapter, Delivery, Message, Refused, Unknown
-from activities.channels.app_push import LONGEST_PAUSE, TOTAL_TIMEOUT, AppPush, app_push
+from activities.channels import FOR_EVER, Accepted, ChannelAdapter, Delivery, Message, Postponed, Refused, Unknown
+from activities.channels.app_push import AppPush, app_push
+from activities.channels.calls import LONGEST_PAUSE, TOTAL_TIMEOUT
 from activities.channels.signature import SigningKey
 from journeys.names import Channel, CustomerId, MessageClass, TemplateName
 from web.app import gateway_app
@@ -219,9 +220,9 @@ async def test_an_answer_that_trickles_is_not_waited_for() -> None:
 
 
 async def test_a_gateway_that_is_down_is_not_connected() -> None:
-    """A port that nobody listens on leaves the delivery unknown, so that it is asked again."""
+    """A port that nobody listens on has certainly taken nothing, and is asked again."""
     with listen(0) as taken:
-        assert await deliver(f"http://{LOOPBACK}:{taken.getsockname()[1]}") == Unknown("not_connected")
+        assert await deliver(f"http://{LOOPBACK}:{taken.getsockname()[1]}") == Postponed("not_connected")
 
 
 async def test_a_gateway_that_hangs_up_at_once_loses_the_answer() -> None:
@@ -271,4 +272,4 @@ async def test_the_gates_know_the_channel() -> None:
     async with app_push("http://127.0.0.1:9/push", KEY) as opened:
         channel: ChannelAdapter = opened
         assert isinstance(opened, AppPush)
-        assert (channel.channel, channel.interrupts, channel.deduplicates) == (Channel.APP_PUSH, True, True)
+        assert (channel.channel, channel.interrupts, channel.deduplicates_for) == (Channel.APP_PUSH, True, FOR_EVER)

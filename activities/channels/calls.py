@@ -1,0 +1,77 @@
+"""One call to a provider over HTTP: limits, and what each way of not answering comes to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from activities.channels import Postponed, Unknown
+
+CONNECT_TIMEOUT = timedelta(seconds=2)
+TOTAL_TIMEOUT = timedelta(seconds=5)
+LONGEST_PAUSE = timedelta(hours=1)
+LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Where a provider is called, on connections that stay open."""
+
+    client: httpx.AsyncClient
+    total_timeout: timedelta
+
+    async def call(self, method: str, url: str, **arguments: Any) -> httpx.Response | Postponed | Unknown:
+        """The answer with all its body; or, if there is none, what that comes to."""
+        try:
+            # httpx limits each phase; a provider that trickles its answer is limited here.
+            async with asyncio.timeout(self.total_timeout.total_seconds()):
+                return await self.client.request(method, url, **arguments)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
+            return Postponed("not_connected")
+        except (TimeoutError, httpx.TimeoutException):
+            return Unknown("timed_out")
+        except httpx.DecodingError:
+            return Unknown("unreadable_answer")
+        except httpx.TransportError:
+            return Unknown("answer_lost")
+
+
+@asynccontextmanager
+async def provider(total_timeout: timedelta = TOTAL_TIMEOUT) -> AsyncIterator[Provider]:
+    """Connections that stay open until the end of the block and belong to this loop."""
+    timeout = httpx.Timeout(total_timeout.total_seconds(), connect=CONNECT_TIMEOUT.total_seconds())
+    # Messages go to the provider and nowhere else, so no proxy from the environment. The system's certificates
+    # count (SSL_CERT_FILE, too), because a broker's gateway often has one of the house's own.
+    async with httpx.AsyncClient(
+        timeout=timeout, limits=LIMITS, trust_env=False, verify=ssl.create_default_context()
+    ) as client:
+        yield Provider(client, total_timeout)
+
+
+def compact(content: Mapping[str, object]) -> bytes:
+    """JSON as it is sent and signed."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def object_of(response: httpx.Response) -> dict[str, Any] | None:
+    """The JSON object of an answer; none if it is something else, like the page of some proxy."""
+    try:
+        content = response.json()
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def seconds_of(response: httpx.Response, header: str = "Retry-After") -> timedelta:
+    """How long the provider wants to be left alone, as far as it says so in seconds."""
+    text = response.headers.get(header, "")
+    is_number = text.isascii() and text.isdigit() and len(text) <= 9
+    return min(timedelta(seconds=int(text)), LONGEST_PAUSE) if is_number else timedelta(0)

@@ -1,0 +1,164 @@
+"""What the gates look at, read for one touch (gate_facts.sql)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from pydantic import TypeAdapter
+
+from activities.brakes import brake_of
+from activities.conversions import where_of
+from activities.local_time import quiet_until
+from activities.touch_plan import TouchPlan
+from activities.world import World
+from errors import DatabaseError
+from journeys.channels import CARRIES
+from journeys.events import account_closed
+from journeys.names import Channel, Language, MessageClass, RiskClass
+from rules.caps import LONGEST, CountedTouch, caps_of
+from rules.conditions import fits
+from rules.gates import Facts
+from rules.suitability import Investor, Product
+from rules.touches import planned_send
+
+_STATEMENT = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+_HEARD: TypeAdapter[tuple[CountedTouch, ...]] = TypeAdapter(tuple[CountedTouch, ...])
+_PRODUCT: TypeAdapter[Product] = TypeAdapter(Product)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The record of a touch that was decided before."""
+
+    outcome: str
+    reason: str
+    channel: Channel
+    language: Language
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database says: the facts, the record if there is one, and the versions that they hold for."""
+
+    version: int
+    last_change: int
+    language: Language
+    arm: str | None
+    facts: Facts
+    record: Decided | None
+
+
+async def read_facts(world: World, plan: TouchPlan) -> Known:
+    """Everything the gates look at. Raises `DatabaseError` if the books have no run for the touch."""
+    # With a simulated clock the touch is judged as of its due time: what happened after is not known yet.
+    as_of = plan.send.asked_for if plan.clock.simulated else None
+    judged_at = plan.time_of_judgement()
+    caps = caps_of(plan.touch.message_class, plan.touch.channels, world.caps)
+    row = await world.pool.fetchrow(
+        _STATEMENT,
+        *plan.identity,
+        as_of,
+        [event for event, _ in plan.send.overtaken_by],
+        plan.folded if plan.clock.simulated else None,
+        [since for _, since in plan.send.overtaken_by],
+        str(account_closed),
+        plan.folded_ahead,
+        plan.touch.product,
+        plan.touch.template,
+        plan.template.content_hash(),
+        judged_at - LONGEST,
+        sorted({str(one) for cap in caps for one in cap.classes}),
+    )
+    if row is None:
+        raise DatabaseError(
+            f"journey_run has no row for {plan.send.journey} entry {plan.send.entry} of customer"
+            f" {plan.customer_id}: the database is not the one this life was recorded in, or was restored to an"
+            " earlier time; then the row is written again with the customer's next event"
+        )
+    record = row["record"]
+    return Known(
+        version=row["version"],
+        last_change=row["last_change"],
+        language=Language(row["language"]),
+        arm=row["arm"],
+        facts=_facts(world, plan, row, judged_at),
+        record=record and Decided(record[0], record[1], Channel(record[2]), Language(record[3]), row["recorded_at"]),
+    )
+
+
+def _facts(world: World, plan: TouchPlan, row: asyncpg.Record, judged_at: datetime) -> Facts:
+    """The row as facts; a channel that this deployment does not have reaches nobody."""
+    touch, adapters = plan.touch, world.channels
+    configured = [channel for channel in touch.channels if channel in adapters]
+    interrupting = tuple(channel for channel in configured if adapters[channel].interrupts)
+    return Facts(
+        judged_at=judged_at,
+        late_by=plan.late_by(),
+        run_over=_run_over(row) or "",
+        overtaken_by=_overtaken_by(row, plan) or "",
+        paused=row["paused"],
+        suppressed=tuple(row["suppressed"]),
+        investor=_investor(world, row) if touch.product else Investor(),
+        product=_product(row["product"]),
+        recalled=row["recalled"],
+        unreachable=tuple(sorted({*map(Channel, row["unreachable"]), *set(Channel) - set(adapters)})),
+        opted_out=tuple(row["opted_out"]),
+        consents=tuple((MessageClass(one), Channel(other)) for one, other in row["consents"]),
+        also_carries=tuple(
+            (channel, touch.message_class)
+            for channel in configured
+            if touch.message_class in adapters[channel].classes - CARRIES[channel]
+        ),
+        brakes=tuple(map(brake_of, row["brakes"] or ())),
+        quiet_until=quiet_until(world.quiet_hours, judged_at, row["zone"]) if interrupting else None,
+        interrupting=interrupting,
+        caps=caps_of(touch.message_class, touch.channels, world.caps),
+        heard=_HEARD.validate_python(row["heard"] or ()),
+        control=plan.send.control,
+    )
+
+
+def _investor(world: World, row: asyncpg.Record) -> Investor:
+    """An assessment that does not say how long it holds does so for as long as the deployment allows."""
+    until: datetime | None = row["assessed_until"]
+    if until is None and row["assessed_at"] is not None:
+        until = row["assessed_at"] + world.assessment_valid
+    return Investor(
+        risk_class=RiskClass(row["risk_class"]) if row["risk_class"] else None,
+        lowest_class=row["lowest_class"],
+        professional=row["professional"],
+        assessed_until=until,
+        longest_term=row["longest_term"],
+        product_types=tuple(row["product_types"]),
+    )
+
+
+def _product(row: Mapping[str, Any] | None) -> Product | None:
+    if row is None:
+        return None
+    term = None if row["term"] is None else timedelta(seconds=float(row["term"]))
+    return _PRODUCT.validate_python({**row, "term": term})
+
+
+def _run_over(row: asyncpg.Record) -> str | None:
+    """The event that ended the run, or how else it ended."""
+    for name, data in row["ending"] or ():
+        if name in row["exit_events"] or name != row["goal_event"] or fits(where_of(row["goal_where"]), data):
+            return str(name)
+    outcome: str | None = row["outcome"]
+    return outcome
+
+
+def _overtaken_by(row: asyncpg.Record, plan: TouchPlan) -> str | None:
+    """The first event that makes the touch pointless: one that a wait was for whose absence led to it."""
+    waits = planned_send(plan.send.definition, plan.send.step).overtaken_by
+    for name, data in row["awaited"] or ():
+        if any(name in wait.events and fits(wait.where, data) for wait in waits):
+            return str(name)
+    return None

@@ -1,0 +1,58 @@
+-- Everything that the gates look at, in one statement, so that it is of one moment; and the record, if there is one.
+-- $1-$5 the touch: customer, journey, entry, step, occurrence
+-- $6    with a simulated clock the time of the touch, else none: what happened after it is not known yet
+-- $7 $9 the events that would overtake it, and since when each counts
+-- $8 $11 with a simulated clock the number up to which events have taken effect, and those ahead that have
+-- $10   account_closed   $12 the product   $13 $14 the template and its content
+-- $15 $16 since when touches count against caps, and of which classes
+SELECT customer.version, customer.language, customer.zone, customer.risk_class, customer.lowest_class,
+       customer.professional, customer.assessed_at, customer.assessed_until, customer.longest_term,
+       customer.product_types,
+  (SELECT ARRAY[outcome, reason, channel, language] FROM touch
+    WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS record,
+  (SELECT recorded_at FROM touch
+    WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS recorded_at,
+  run.goal_event, run.goal_where, run.exit_events, run.paused_at IS NOT NULL AS paused,
+  CASE WHEN run.ended_at <= coalesce($6::timestamptz, 'infinity') THEN run.outcome END AS outcome,
+  (SELECT jsonb_agg(jsonb_build_array(event.name, event.data) ORDER BY event.sequence)
+     FROM customer_event AS event
+    WHERE event.customer_id = $1 AND event.name = ANY(run.exit_events || run.goal_event || $10::text)
+      AND (event.occurred_at, event.sequence) > (run.entered_at, coalesce(run.caused_by, event.sequence))
+      AND (event.sequence <= coalesce($8, event.sequence) OR event.sequence = ANY($11::bigint[]))) AS ending,
+  (SELECT jsonb_agg(jsonb_build_array(event.name, event.data) ORDER BY event.sequence)
+     FROM customer_event AS event
+     JOIN unnest($7::text[], $9::timestamptz[]) AS awaited (name, since) ON awaited.name = event.name
+    WHERE event.customer_id = $1
+      AND (event.sequence <= coalesce($8, event.sequence) OR event.sequence = ANY($11::bigint[]))
+      AND (awaited.since IS NULL OR event.occurred_at >= awaited.since AND
+           (event.occurred_at, event.sequence) > (run.entered_at, coalesce(run.caused_by, event.sequence)))
+  ) AS awaited,
+  ARRAY(SELECT reason FROM (SELECT DISTINCT ON (reason) reason, active FROM suppression
+          WHERE customer_id = $1 AND ($6 IS NULL OR at <= $6)
+          ORDER BY reason, at DESC) AS latest WHERE active ORDER BY reason) AS suppressed,
+  (SELECT jsonb_build_object('product_id', product_id, 'risk_level', risk_level, 'product_type', product_type,
+                             'valid_from', valid_from, 'valid_until', valid_until, 'term', extract(epoch FROM term))
+     FROM product WHERE product_id = $12) AS product,
+  EXISTS (SELECT FROM template_recall
+           WHERE template = $13 AND (content_hash IS NULL OR content_hash = $14)) AS recalled,
+  ARRAY(SELECT scope FROM (SELECT DISTINCT ON (scope) scope, active FROM opt_out
+          WHERE customer_id = $1 AND ($6 IS NULL OR at <= $6)
+          ORDER BY scope, at DESC) AS latest WHERE active) AS opted_out,
+  ARRAY(SELECT ARRAY[message_class, channel] FROM (
+          SELECT DISTINCT ON (message_class, channel) message_class, channel, given FROM consent
+          WHERE customer_id = $1 ORDER BY message_class, channel, at DESC) AS latest WHERE given) AS consents,
+  ARRAY(SELECT channel FROM reachability WHERE customer_id = $1 AND NOT reachable) AS unreachable,
+  (SELECT jsonb_agg(jsonb_build_object('mode', mode, 'reason', reason, 'journey', journey,
+                                       'template', template, 'channel', channel) ORDER BY brake_id)
+     FROM brake WHERE released_at IS NULL) AS brakes,
+  (SELECT jsonb_agg(jsonb_build_array(judged_at, message_class, channel) ORDER BY judged_at)
+     FROM touch
+    WHERE customer_id = $1 AND judged_at > $15 AND ($6 IS NULL OR judged_at <= $6)
+      AND message_class = ANY($16::text[])
+      AND (outcome IN ('claimed', 'in_doubt', 'sent')
+           OR run.control AND outcome = 'withheld' AND reason = 'holdout' AND journey = $2 AND entry = $3)) AS heard,
+  (SELECT arm FROM arm_assignment
+    WHERE customer_id = $1 AND journey = $2 AND entry = $3 ORDER BY at DESC, recorded_at DESC LIMIT 1) AS arm,
+  (SELECT coalesce(max(change_id), 0) FROM gate_change) AS last_change
+FROM customer JOIN journey_run AS run USING (customer_id)
+WHERE customer_id = $1 AND run.journey = $2 AND run.entry = $3

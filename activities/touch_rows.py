@@ -1,0 +1,108 @@
+"""The rows of a touch: its decision record, claimed and settled, and what keeps it back meanwhile."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from activities.gate_facts import Known
+from activities.touch_plan import TouchPlan
+from activities.world import World
+from rules.gates import Facts, Judgement, Touch, TouchSettled, Verdict
+
+_TOUCH: TypeAdapter[Touch] = TypeAdapter(Touch)
+_FACTS: TypeAdapter[Facts] = TypeAdapter(Facts)
+_VERDICTS: TypeAdapter[tuple[Verdict, ...]] = TypeAdapter(tuple[Verdict, ...])
+
+
+async def claim(world: World, plan: TouchPlan, known: Known, judgement: Judgement, outcome: str) -> bool:
+    """Write the decision record, if what it was judged on still holds; false if that changed.
+
+    A claim raises the customer's version, so of two that race for one slot under a cap one is judged again.
+    """
+    written = await world.pool.fetchval(
+        """
+        WITH unchanged AS (
+            UPDATE customer SET version = version + 1
+            WHERE customer_id = $1 AND version = $6 AND NOT EXISTS (SELECT FROM gate_change WHERE change_id > $20)
+            RETURNING customer_id
+        )
+        INSERT INTO touch (customer_id, journey, entry, step, occurrence, definition, template, content_hash,
+                           message_class, channel, language, approval, planned_at, judged_at, outcome, reason,
+                           facts, verdicts, product, planned, critical, arm, settled_at)
+        SELECT customer_id, $2, $3, $4, $5, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $21, $22,
+               $23, $24, CASE WHEN $16 <> 'claimed' THEN now() END
+        FROM unchanged
+        ON CONFLICT DO NOTHING
+        RETURNING true
+        """,
+        *plan.identity,
+        known.version,
+        plan.send.definition,
+        plan.touch.template,
+        plan.template.content_hash(),
+        plan.touch.message_class,
+        plan.channel,
+        known.language,
+        plan.template.approval,
+        plan.send.due,
+        known.facts.judged_at,
+        outcome,
+        judgement.reason,
+        _FACTS.dump_python(known.facts, mode="json", exclude_defaults=True),
+        _VERDICTS.dump_python(judgement.verdicts, mode="json", exclude_none=True),
+        known.last_change,
+        plan.touch.product,
+        _TOUCH.dump_python(plan.touch, mode="json", exclude_none=True),
+        plan.touch.critical,
+        known.arm,
+    )
+    return bool(written)
+
+
+async def settle(world: World, plan: TouchPlan, outcome: str, reason: str) -> TouchSettled:
+    """Write the outcome; what was settled meanwhile stands, but for a doubt that is resolved."""
+    row = await world.pool.fetchrow(
+        """
+        WITH settled AS (
+            UPDATE touch SET outcome = $6, reason = $7, settled_at = now()
+            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+              AND (outcome = 'claimed' OR outcome = 'in_doubt' AND $6 <> 'in_doubt')
+            RETURNING outcome, reason
+        )
+        SELECT outcome, reason FROM settled
+        UNION ALL
+        SELECT outcome, reason FROM touch
+        WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+          AND NOT EXISTS (SELECT FROM settled)
+        """,
+        *plan.identity,
+        outcome,
+        reason,
+    )
+    assert row is not None, "what is settled was claimed"
+    return plan.settled(row["outcome"], row["reason"])
+
+
+async def note_hold(world: World, plan: TouchPlan, known: Known, judgement: Judgement, until: datetime) -> None:
+    """Write down that a gate keeps the touch back, for what and until when."""
+    await world.pool.execute(
+        """
+        INSERT INTO touch_hold AS hold (customer_id, journey, entry, step, occurrence, channel, reason, template,
+                                        planned_at, held_at, looked_at, held_until, facts, verdicts)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13)
+        ON CONFLICT (customer_id, journey, entry, step, occurrence, channel, reason) DO UPDATE
+        SET looked_at = excluded.looked_at, held_until = excluded.held_until, looks = hold.looks + 1,
+            facts = excluded.facts, verdicts = excluded.verdicts
+        """,
+        *plan.identity,
+        plan.channel,
+        judgement.reason,
+        plan.touch.template,
+        plan.send.due,
+        known.facts.judged_at,
+        until,
+        _FACTS.dump_python(known.facts, mode="json", exclude_defaults=True),
+        _VERDICTS.dump_python(judgement.verdicts, mode="json", exclude_none=True),
+    )

@@ -1,0 +1,129 @@
+"""The gate of the paper world: the same gates, on facts in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import NamedTuple, Protocol
+
+from journeys.caps import CAPS, Cap
+from journeys.names import Channel, ContentHash, CustomerId, MessageClass, StepId
+from rules.caps import CountedTouch, Heard, caps_of, caps_on
+from rules.effects import SendMessage
+from rules.gates import CHINA, HOLDOUT, Facts, Judgement, Touch, judge
+from rules.suitability import Investor, Product
+from rules.touches import planned_touch, touch_key
+
+_Situation = tuple[ContentHash, StepId, int, str, str, tuple[str, ...], bool, date | None]
+"""A step of a definition, the channel in turn, what ended the run, what overtook the touch, what the customer opted out
+of, whether the run is held out, and the day if an approval ends."""
+
+
+class QuietUntil(Protocol):
+    """Finds when the quiet hours end that a customer is in. The world computes it."""
+
+    def __call__(self, at: datetime, zone: str) -> datetime | None: ...
+
+
+class PaperTouch(NamedTuple):
+    """A touch before the gate, with what its run and its customer have to say."""
+
+    customer_id: CustomerId
+    send: SendMessage
+    channel: int
+    run_over: str
+    overtaken_by: str
+    opted_out: tuple[str, ...]
+    zone: str
+
+    @property
+    def touch(self) -> Touch:
+        """What the definition says of it."""
+        return planned_touch(self.send.definition, self.send.step, self.channel)
+
+    @property
+    def control_run(self) -> tuple[str, int] | None:
+        """Its run, if it is of the control arm."""
+        return (self.send.journey, self.send.entry) if self.send.control else None
+
+
+@dataclass(frozen=True)
+class PaperGate:
+    """What the gates know of every customer alike. Without quiet hours none are kept."""
+
+    consents: tuple[tuple[MessageClass, Channel], ...] = ()
+    unreachable: tuple[Channel, ...] = ()
+    investor: Investor = Investor()
+    products: tuple[Product, ...] = ()
+    caps: tuple[Cap, ...] = CAPS
+    interrupting: tuple[Channel, ...] = ()
+    quiet_until: QuietUntil | None = None
+    _remembered: dict[_Situation, Judgement] = field(default_factory=dict, compare=False, repr=False)
+    """Without brakes most judgements depend on nothing else than this, so few are made for many customers."""
+
+    def judge(self, asked: PaperTouch, heard: Heard) -> Judgement:
+        """As the durable world would; what quiet hours and caps have to say is asked if nothing else stops it."""
+        touch = asked.touch
+        judgement = self._always(asked, touch)
+        carried = carries(judgement, touch)
+        if carried is None or not self._may_stop(carried, touch):
+            return judgement
+        facts = self._facts(asked, touch, heard)
+        return judgement if facts.quiet_until is None and not facts.heard else judge(touch, facts, _key(asked))
+
+    def counts(self, touch: Touch, channel: Channel) -> bool:
+        """Whether a touch on a channel counts against any cap."""
+        return bool(caps_on(touch.message_class, channel, self.caps))
+
+    def _always(self, asked: PaperTouch, touch: Touch) -> Judgement:
+        send = asked.send
+        if touch.product is not None or send.asked_for != send.due:
+            return judge(touch, self._facts(asked, touch), _key(asked))
+        day = (send.asked_for + CHINA).date() if touch.approved_until else None
+        situation = (
+            *(send.definition, send.step, asked.channel, asked.run_over, asked.overtaken_by, asked.opted_out),
+            *(send.control, day),
+        )
+        if (known := self._remembered.get(situation)) is None:
+            known = self._remembered[situation] = judge(touch, self._facts(asked, touch), _key(asked))
+        return known
+
+    def _may_stop(self, channel: Channel, touch: Touch) -> bool:
+        quiet = self.quiet_until is not None and channel in self.interrupting
+        return quiet or self.counts(touch, channel)
+
+    def _facts(self, asked: PaperTouch, touch: Touch, heard: Heard | None = None) -> Facts:
+        """Without `heard` as if quiet hours and caps were no matter."""
+        send, carried = asked.send, heard is not None and touch.channels[touch.in_turn]
+        quiet = self.quiet_until if carried in self.interrupting else None
+        return Facts(
+            judged_at=send.asked_for,
+            late_by=send.asked_for - send.due,
+            run_over=asked.run_over,
+            overtaken_by=asked.overtaken_by,
+            investor=self.investor,
+            product=next((one for one in self.products if one.product_id == touch.product), None),
+            unreachable=self.unreachable,
+            opted_out=asked.opted_out,
+            consents=self.consents,
+            quiet_until=quiet(send.asked_for, asked.zone) if quiet else None,
+            interrupting=self.interrupting,
+            caps=caps_of(touch.message_class, touch.channels, self.caps),
+            heard=heard.lately(send.asked_for, asked.control_run) if heard else (),
+            control=send.control,
+        )
+
+
+def carries(judgement: Judgement, touch: Touch) -> Channel | None:
+    """The channel that carries a touch, or would if it were not held out; none if none does."""
+    carried = judgement.decision == "send" or judgement.reason == HOLDOUT
+    return touch.channels[touch.in_turn] if carried else None
+
+
+def heard_as(send: SendMessage, touch: Touch, channel: Channel) -> CountedTouch:
+    """A touch as caps count it from now on."""
+    return CountedTouch(send.asked_for, touch.message_class, channel)
+
+
+def _key(asked: PaperTouch) -> str:
+    return touch_key(asked.customer_id, asked.send)
