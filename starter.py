@@ -31,6 +31,8 @@ COMMANDS = {
     "why": Lazy("cli.look:why", "Show what a customer was sent, what not, and why."),
     "rejected": Lazy("cli.look:rejected", "List, correct and send again what could not be taken."),
     "brake": Lazy("cli.brake:brake", "Stop touches, or let them go on."),
+    "recall": Lazy("cli.recall:recall", "Recall a text: no run sends it any more."),
+    "recalls": Lazy("cli.recall:recalls", "Show which texts were recalled."),
     "new-journey": Lazy("cli.new_journey:new_journey", "Begin a journey: a draft, its texts and its story."),
     "enter": Lazy("cli.enter:enter", "Let a customer, or many, enter a journey."),
     "pause": Lazy("cli.commands:pause", "Let a customer's run stand still."),
@@ -71,7 +73,7 @@ class LazyGroup(click.Group):
 def starter() -> None:
     """Sojourn: durable customer journeys.
 
-    Exit codes: 0 done, 1 some rows were rejected, 2 could not run.
+    Exit codes: 0 done, 1 some rows were rejected (or problems found), 2 could not run.
     """
 
 

@@ -15,6 +15,7 @@ from activities.brakes import brake_of
 from activities.conversions import where_of
 from activities.local_time import quiet_until
 from activities.touch_plan import TouchPlan
+from activities.variables import values_of
 from activities.world import World
 from errors import DatabaseError
 from journeys.channels import CARRIES
@@ -40,16 +41,23 @@ class Decided:
     channel: Channel
     language: Language
     recorded_at: datetime
+    variables: Mapping[str, object]
+    plain: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the database says: the facts, the record if there is one, and the versions that they hold for."""
+    """What the database says: the facts, the record if there is one, and the versions that they hold for.
+
+    `variables` are what the text may tell, `plain` says that the customer gets the variant without them.
+    """
 
     version: int
     last_change: int
     language: Language
     arm: str | None
+    variables: Mapping[str, object]
+    plain: bool
     facts: Facts
     record: Decided | None
 
@@ -74,6 +82,7 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
         plan.template.content_hash(),
         judged_at - LONGEST,
         sorted({str(one) for cap in caps for one in cap.classes}),
+        bool(plan.template.variables),
     )
     if row is None:
         raise DatabaseError(
@@ -81,15 +90,23 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
             f" {plan.customer_id}: the database is not the one this life was recorded in, or was restored to an"
             " earlier time; then the row is written again with the customer's next event"
         )
-    record = row["record"]
     return Known(
         version=row["version"],
         last_change=row["last_change"],
         language=Language(row["language"]),
         arm=row["arm"],
         facts=_facts(world, plan, row, judged_at),
-        record=record and Decided(record[0], record[1], Channel(record[2]), Language(record[3]), row["recorded_at"]),
+        variables=values_of(plan.template, **row["told"]) if row["told"] else {},
+        plain=bool(plan.template.plain) and not row["personalised"],
+        record=_record(row),
     )
+
+
+def _record(row: asyncpg.Record) -> Decided | None:
+    if (record := row["record"]) is None:
+        return None
+    outcome, reason, channel, language = record
+    return Decided(outcome, reason, Channel(channel), Language(language), row["recorded_at"], **row["filled"])
 
 
 def _facts(world: World, plan: TouchPlan, row: asyncpg.Record, judged_at: datetime) -> Facts:

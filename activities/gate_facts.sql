@@ -5,6 +5,7 @@
 -- $8 $11 with a simulated clock the number up to which events have taken effect, and those ahead that have
 -- $10   account_closed   $12 the product   $13 $14 the template and its content
 -- $15 $16 since when touches count against caps, and of which classes
+-- $17   whether the text has variables
 SELECT customer.version, customer.language, customer.zone, customer.risk_class, customer.lowest_class,
        customer.professional, customer.assessed_at, customer.assessed_until, customer.longest_term,
        customer.product_types,
@@ -12,6 +13,8 @@ SELECT customer.version, customer.language, customer.zone, customer.risk_class, 
     WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS record,
   (SELECT recorded_at FROM touch
     WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS recorded_at,
+  (SELECT jsonb_build_object('variables', variables, 'plain', plain) FROM touch
+    WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS filled,
   run.goal_event, run.goal_where, run.exit_events, run.paused_at IS NOT NULL AS paused,
   CASE WHEN run.ended_at <= coalesce($6::timestamptz, 'infinity') THEN run.outcome END AS outcome,
   (SELECT jsonb_agg(jsonb_build_array(event.name, event.data) ORDER BY event.sequence)
@@ -53,6 +56,14 @@ SELECT customer.version, customer.language, customer.zone, customer.risk_class, 
            OR run.control AND outcome = 'withheld' AND reason = 'holdout' AND journey = $2 AND entry = $3)) AS heard,
   (SELECT arm FROM arm_assignment
     WHERE customer_id = $1 AND journey = $2 AND entry = $3 ORDER BY at DESC, recorded_at DESC LIMIT 1) AS arm,
+  customer.personalised,
+  CASE WHEN $17 THEN jsonb_build_object(
+    'points', (SELECT coalesce(sum(amount), 0) FROM points_ledger
+                WHERE customer_id = $1 AND ($6 IS NULL OR at <= $6)),
+    'product', (SELECT jsonb_build_object('product_id', product_id, 'name', name, 'risk_level', risk_level)
+                  FROM product WHERE product_id = $12),
+    'event', (SELECT data FROM customer_event WHERE customer_id = $1 AND sequence = run.caused_by)
+  ) END AS told,
   (SELECT coalesce(max(change_id), 0) FROM gate_change) AS last_change
 FROM customer JOIN journey_run AS run USING (customer_id)
 WHERE customer_id = $1 AND run.journey = $2 AND run.entry = $3

@@ -21,13 +21,37 @@ class Stand:
     """Where a run stands by the books. `step` is none for a run that is at its end, or was lost from the state."""
 
     customer_id: CustomerId
+    journey: JourneyName
     entry: int
     key: str
     version: int
     definition: ContentHash
     step: StepId | None
-    paused: bool
+    paused_at: datetime | None
     entered_at: datetime
+    waits_until: datetime | None
+    """Of a wait, until when; as far as the books know."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody has paused the run."""
+        return self.paused_at is not None
+
+
+_OPEN_RUNS = """
+SELECT run.customer_id, run.journey, run.entry, run.key, run.version, run.definition, run.paused_at, run.entered_at,
+       position ->> 'step' AS step, (position ->> 'deadline')::timestamptz AS deadline,
+       touch.outcome, touch.reason
+FROM journey_run AS run
+JOIN customer USING (customer_id)
+LEFT JOIN LATERAL (
+    SELECT one AS position FROM jsonb_array_elements(customer.state -> 'runs') AS one
+    WHERE one ->> 'journey' = run.journey AND (one ->> 'entry')::int = run.entry
+) AS stored ON true
+LEFT JOIN touch ON touch.customer_id = run.customer_id AND touch.journey = run.journey
+    AND touch.entry = run.entry AND touch.step = position ->> 'step'
+    AND touch.planned_at = (position ->> 'at')::timestamptz AND touch.settled_at IS NOT NULL
+"""
 
 
 async def running(connection: Connection, journey: JourneyName) -> AsyncIterator[Stand]:
@@ -36,35 +60,32 @@ async def running(connection: Connection, journey: JourneyName) -> AsyncIterator
     The state that the books keep is that of the last row written; a touch that has been settled since is taken into
     account.
     """
+    where = "WHERE run.journey = $1 AND run.ended_at IS NULL ORDER BY run.customer_id, run.entry"
     async with connection.transaction(readonly=True):
-        async for row in connection.cursor(
-            """
-            SELECT run.customer_id, run.entry, run.key, run.version, run.definition, run.paused_at, run.entered_at,
-                   position ->> 'step' AS step, touch.outcome, touch.reason
-            FROM journey_run AS run
-            JOIN customer USING (customer_id)
-            LEFT JOIN LATERAL (
-                SELECT one AS position FROM jsonb_array_elements(customer.state -> 'runs') AS one
-                WHERE one ->> 'journey' = run.journey AND (one ->> 'entry')::int = run.entry
-            ) AS stored ON true
-            LEFT JOIN touch ON touch.customer_id = run.customer_id AND touch.journey = run.journey
-                AND touch.entry = run.entry AND touch.step = position ->> 'step'
-                AND touch.planned_at = (position ->> 'at')::timestamptz AND touch.settled_at IS NOT NULL
-            WHERE run.journey = $1 AND run.ended_at IS NULL
-            ORDER BY run.customer_id, run.entry
-            """,
-            journey,
-        ):
-            yield Stand(
-                CustomerId(row["customer_id"]),
-                row["entry"],
-                row["key"],
-                row["version"],
-                ContentHash(row["definition"]),
-                _step(row),
-                row["paused_at"] is not None,
-                row["entered_at"],
-            )
+        async for row in connection.cursor(_OPEN_RUNS + where, journey):
+            yield _stand(row)
+
+
+async def stands_of(connection: Connection, customer_id: CustomerId) -> list[Stand]:
+    """The open runs of one customer, in the order of entry; as `running`."""
+    where = "WHERE run.customer_id = $1 AND run.ended_at IS NULL ORDER BY run.entered_at, run.journey"
+    return [_stand(row) for row in await connection.fetch(_OPEN_RUNS + where, customer_id)]
+
+
+def _stand(row: asyncpg.Record) -> Stand:
+    step = _step(row)
+    return Stand(
+        CustomerId(row["customer_id"]),
+        JourneyName(row["journey"]),
+        row["entry"],
+        row["key"],
+        row["version"],
+        ContentHash(row["definition"]),
+        step,
+        row["paused_at"],
+        row["entered_at"],
+        row["deadline"] if step == row["step"] else None,
+    )
 
 
 def _step(row: asyncpg.Record) -> StepId | None:

@@ -66,6 +66,35 @@ class TouchLine:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldLine:
+    """A gate that kept a touch back; `over` when the touch was decided since, or its run has ended."""
+
+    held_at: datetime
+    held_until: datetime
+    journey: str
+    entry: int
+    step: str
+    template: str
+    channel: str
+    reason: str
+    looks: int
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A command that a person gave about the customer; `told` says what was made of it, or why it was refused."""
+
+    at: datetime
+    command: str
+    journey: str
+    actor: str
+    reason: str
+    done: bool
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
 class EntryLine:
     """A decision on entry: entered when `refused` is empty."""
 
@@ -167,6 +196,35 @@ async def read_touches(connection: Connection, customer_id: CustomerId, last: in
         last,
     )
     return [TouchLine(**row) for row in reversed(rows)]
+
+
+async def read_holds(connection: Connection, customer_id: CustomerId) -> list[HoldLine]:
+    """All holds, by the time they began, the newest last."""
+    rows = await connection.fetch(
+        """
+        SELECT hold.held_at, hold.held_until, journey, entry, hold.step, hold.template, hold.channel, hold.reason,
+               hold.looks, touch.touch_id IS NOT NULL OR run.ended_at IS NOT NULL AS over
+        FROM touch_hold AS hold
+        JOIN journey_run AS run USING (customer_id, journey, entry)
+        LEFT JOIN touch USING (customer_id, journey, entry, step, occurrence)
+        WHERE customer_id = $1 ORDER BY hold.held_at, hold.reason
+        """,
+        customer_id,
+    )
+    return [HoldLine(**row) for row in rows]
+
+
+async def read_commands(connection: Connection, customer_id: CustomerId) -> list[CommandLine]:
+    """All commands about the customer, done and refused, the newest last."""
+    rows = await connection.fetch(
+        """
+        SELECT at, command, coalesce(before ->> 'journey', '') AS journey, actor, reason,
+               coalesce((after ->> 'done')::boolean, true) AS done, coalesce(after ->> 'told', '') AS told
+        FROM audit WHERE subject = $1 ORDER BY at, audit_id
+        """,
+        customer_id,
+    )
+    return [CommandLine(**row) for row in rows]
 
 
 async def read_entries(connection: Connection, customer_id: CustomerId) -> list[EntryLine]:

@@ -14,7 +14,7 @@ from typing import assert_never
 from activities.channels import Accepted, ChannelAdapter, Message, Postponed, Refused, Unknown
 from activities.contracts import SendMessageRequest, SendMessageResult
 from activities.gate_facts import Decided, Known, read_facts
-from activities.rendering import render
+from activities.rendering import fill, render
 from activities.touch_plan import TouchPlan
 from activities.touch_rows import claim, note_hold, settle
 from activities.world import World
@@ -67,7 +67,7 @@ async def _act_on(world: World, plan: TouchPlan, known: Known, judgement: Judgem
 async def _send(world: World, plan: TouchPlan, known: Known, judgement: Judgement) -> Answer | None:
     """Claim, then deliver. A text that cannot be filled in fails for good, before anything is claimed."""
     try:
-        text = render(plan.template, known.language, plan.channel, {})
+        text = render(plan.template, known.language, plan.channel, known.variables, plain=known.plain)
     except TemplateError:
         faulty = replace(judgement, reason="template_error")
         written = await claim(world, plan, known, faulty, "failed")
@@ -88,7 +88,7 @@ async def _decided_before(world: World, plan: TouchPlan, facts: Facts, record: D
     tried_for = datetime.now(UTC) - record.recorded_at
     match stop.decision:
         case "send":
-            text = render(plan.template, record.language, record.channel, {})
+            text = fill(plan.template, record.language, record.channel, record.variables, plain=record.plain)
             return await _deliver(world, adapter, plan, text, record.recorded_at)
         case "hold" if tried_for < ASK_AGAIN_FOR:
             assert stop.hold_until is not None

@@ -30,9 +30,10 @@ async def claim(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
         )
         INSERT INTO touch (customer_id, journey, entry, step, occurrence, definition, template, content_hash,
                            message_class, channel, language, approval, planned_at, judged_at, outcome, reason,
-                           facts, verdicts, product, planned, critical, arm, settled_at)
+                           facts, verdicts, product, planned, critical, arm, variables, plain,
+                           settled_at)
         SELECT customer_id, $2, $3, $4, $5, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $21, $22,
-               $23, $24, CASE WHEN $16 <> 'claimed' THEN now() END
+               $23, $24, $25, $26, CASE WHEN $16 <> 'claimed' THEN now() END
         FROM unchanged
         ON CONFLICT DO NOTHING
         RETURNING true
@@ -57,6 +58,8 @@ async def claim(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
         _TOUCH.dump_python(plan.touch, mode="json", exclude_none=True),
         plan.touch.critical,
         known.arm,
+        dict(known.variables),
+        known.plain,
     )
     return bool(written)
 

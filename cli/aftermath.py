@@ -164,6 +164,8 @@ def _since(before: Story, after: Story) -> Story:
         _new(before.entries, after.entries),
         _new(before.runs, after.runs),
         _new(before.touches, after.touches),
+        _new(before.holds, after.holds),
+        _new(before.commands, after.commands),
         _new(before.points, after.points),
         _new(before.conversions, after.conversions),
     )

@@ -12,12 +12,10 @@ from activities.brakes import BrakeScope, BrakeSet, list_brakes, put_brake_on, t
 from cli.actor import actor_option, reason_option
 from cli.database import open_database
 from cli.edge import run_async
-from cli.known import journey_names
+from cli.known import journey_names, template_names
 from cli.show import print_json, print_table
 from errors import InputError
 from journeys.names import Channel, JourneyName, TemplateName
-from journeys.published import published
-from journeys.templates import templates
 from rules.gates import BrakeMode
 from settings import load_settings
 
@@ -121,13 +119,9 @@ def _scope(journey: str | None, template: str | None, channel: str | None) -> Br
     """Check the names: a brake on a name that does not exist would stop nothing, and look as if it did."""
     return BrakeScope(
         JourneyName(_known("journey", journey, journey_names())) if journey is not None else None,
-        TemplateName(_known("template", template, _templates())) if template is not None else None,
+        TemplateName(_known("template", template, template_names())) if template is not None else None,
         Channel(_known("channel", channel, [str(each) for each in Channel])) if channel is not None else None,
     )
-
-
-def _templates() -> set[str]:
-    return set(templates()) | {name for each in published().values() for name in each.templates}
 
 
 def _known(kind: str, name: str, names: Collection[str]) -> str:

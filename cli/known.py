@@ -7,6 +7,7 @@ import click
 from cli.mistakes import MISTAKES, told
 from errors import InputError
 from journeys.published import published
+from journeys.templates import templates
 
 
 def journey_names() -> set[str]:
@@ -24,6 +25,11 @@ def journey_names() -> set[str]:
     else:
         names.update(each.name for each in JOURNEYS)
     return names
+
+
+def template_names() -> set[str]:
+    """The templates of today, and those that runs of published journeys may still send."""
+    return set(templates()) | {name for each in published().values() for name in each.templates}
 
 
 def known_journey(name: str) -> str:

@@ -10,18 +10,23 @@ from zoneinfo import ZoneInfo
 import click
 
 from activities.database import Connection
+from activities.positions import Stand, stands_of
 from activities.reading import (
+    CommandLine,
     ConversionLine,
     EntryLine,
     EventLine,
+    HoldLine,
     PointsLine,
     Profile,
     RejectedLine,
     RunLine,
     TouchLine,
+    read_commands,
     read_conversions,
     read_entries,
     read_events,
+    read_holds,
     read_points,
     read_profile,
     read_rejected,
@@ -34,6 +39,7 @@ from cli.resend import send_again as resend
 from cli.show import print_json, print_table, told
 from errors import InputError
 from journeys.names import CustomerId
+from rules.commands import Verb
 from rules.customer_id import check_customer_id
 from settings import load_settings
 
@@ -45,10 +51,12 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="For program
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Where a customer stands: open runs, the last events and the last touches."""
+    """Where a customer stands: open runs, what is held, the last events and the last touches."""
 
     profile: Profile
-    runs: list[RunLine]
+    runs: list[Stand]
+    holds: list[HoldLine]
+    commands: list[CommandLine]
     events: list[EventLine]
     touches: list[TouchLine]
 
@@ -61,6 +69,8 @@ class Story:
     entries: list[EntryLine]
     runs: list[RunLine]
     touches: list[TouchLine]
+    holds: list[HoldLine]
+    commands: list[CommandLine]
     points: list[PointsLine]
     conversions: list[ConversionLine]
 
@@ -69,7 +79,7 @@ class Story:
 @click.argument("customer_id", metavar="CUSTOMER")
 @_json_option
 def customer(customer_id: str, as_json: bool) -> None:
-    """Show where CUSTOMER stands: stage, points, open journeys, the last events and touches."""
+    """Show where CUSTOMER stands: stage, points, open journeys and what is next, the last events and touches."""
     settings = load_settings()
     card = run_async(_read_card(check_customer_id(customer_id)))
     if as_json:
@@ -82,7 +92,7 @@ def customer(customer_id: str, as_json: bool) -> None:
 @click.argument("customer_id", metavar="CUSTOMER")
 @_json_option
 def why(customer_id: str, as_json: bool) -> None:
-    """Show what CUSTOMER was sent, what not, and why; which journeys were entered or refused; points and goals."""
+    """Show what CUSTOMER was sent, what not, what is held, and why; entries, commands, points and goals."""
     settings = load_settings()
     story = run_async(_read_story(check_customer_id(customer_id)))
     if as_json:
@@ -114,7 +124,9 @@ async def _read_card(customer_id: CustomerId) -> Card:
     async with open_database(load_settings()) as connection:
         return Card(
             profile=await _profile(connection, customer_id),
-            runs=[run for run in await read_runs(connection, customer_id) if run.ended_at is None],
+            runs=await stands_of(connection, customer_id),
+            holds=[hold for hold in await read_holds(connection, customer_id) if not hold.over],
+            commands=await read_commands(connection, customer_id),
             events=await read_events(connection, customer_id, LAST),
             touches=await read_touches(connection, customer_id, LAST),
         )
@@ -133,6 +145,8 @@ async def read_story(connection: Connection, customer_id: CustomerId) -> Story:
         entries=await read_entries(connection, customer_id),
         runs=await read_runs(connection, customer_id),
         touches=await read_touches(connection, customer_id),
+        holds=await read_holds(connection, customer_id),
+        commands=await read_commands(connection, customer_id),
         points=await read_points(connection, customer_id),
         conversions=await read_conversions(connection, customer_id),
     )
@@ -160,12 +174,30 @@ def _show_card(card: Card, zone: ZoneInfo) -> None:
     click.echo(f"zone {profile.zone}, language {profile.language}, tags {', '.join(profile.tags) or 'none'}\n")
     _table(
         "Journeys under way",
-        ("journey", "entry", "entered"),
-        [(f"{run.journey} {run.version}", run.entry, run.entered_at) for run in card.runs],
+        ("journey", "entry", "entered", "at step", "what is next"),
+        [
+            (f"{run.journey} {run.version}", run.entry, run.entered_at, run.step, _next(run, card, zone))
+            for run in card.runs
+        ],
         zone,
     )
     _table("Last events", ("at", "event", "id"), [(e.occurred_at, e.name, e.event_id) for e in card.events], zone)
     _table("Last touches", ("planned", "what", "where", "why"), [_touch(touch) for touch in card.touches], zone)
+
+
+def _next(run: Stand, card: Card, zone: ZoneInfo) -> str:
+    """What a run waits for: a person who paused it, the end of a hold, the end of a wait."""
+    if run.paused_at is not None:
+        return f"paused since {told(run.paused_at, zone)}{_who_paused(run, card.commands)}"
+    for hold in card.holds:
+        if (hold.journey, hold.entry) == (run.journey, run.entry):
+            return f"held on {hold.channel} until {told(hold.held_until, zone)}: {hold.reason}"
+    return f"waiting until {told(run.waits_until, zone)}" if run.waits_until else "in progress"
+
+
+def _who_paused(run: Stand, commands: Sequence[CommandLine]) -> str:
+    given = [one for one in commands if one.done and one.command == Verb.PAUSE and one.journey == run.journey]
+    return f" by {given[-1].actor}: {given[-1].reason}" if given else ""
 
 
 def _show_story(story: Story, zone: ZoneInfo) -> None:
@@ -173,7 +205,8 @@ def _show_story(story: Story, zone: ZoneInfo) -> None:
     lines = sorted(happenings(story), key=lambda line: line[0])
     _table(f"What happened to {story.customer_id}", ("when", "what", "where", "why"), lines, zone)
     sent = sum(touch.outcome == "sent" for touch in story.touches)
-    click.echo(f"{len(story.touches)} touches planned, {sent} of them sent.")
+    planned = len(story.touches)
+    click.echo(f"{planned} touch{'' if planned == 1 else 'es'} planned, {sent} of them sent.")
 
 
 Line = tuple[datetime, str, str, str]
@@ -183,6 +216,8 @@ def happenings(story: Story) -> Iterator[Line]:
     """A story as lines (when, what, where, why), kind by kind."""
     yield from map(_entry, story.entries)
     yield from map(_touch, story.touches)
+    yield from map(_hold, story.holds)
+    yield from map(_command, story.commands)
     for row in story.points:
         yield row.at, f"{row.amount:+,} points", f"{row.journey} / {row.step}", row.reason
     yield from map(_conversion, story.conversions)
@@ -207,6 +242,20 @@ def _touch(touch: TouchLine) -> Line:
     done = {"sent": "sent", "withheld": "not sent", "failed": "failed", "in_doubt": "in doubt", "claimed": "on its way"}
     where = f"{touch.journey} / {touch.step} on {touch.channel}"
     return touch.planned_at, f"{done[touch.outcome]}: {touch.template}", where, _why(touch)
+
+
+def _hold(hold: HoldLine) -> Line:
+    what = f"{'was held' if hold.over else 'held'}: {hold.template}"
+    where = f"{hold.journey} / {hold.step} on {hold.channel}"
+    times = f", looked at {hold.looks} times" if hold.looks > 1 else ""
+    return hold.held_at, what, where, f"{hold.reason}, until {hold.held_until:%Y-%m-%d %H:%M} UTC{times}"
+
+
+def _command(command: CommandLine) -> Line:
+    """Who, what and why; of one that was refused, the answer."""
+    what = command.command if command.done else f"refused: {command.command}"
+    answer = f" ({command.told})" if command.told else ""
+    return command.at, what, command.journey, f"{command.actor}: {command.reason}{answer}"
 
 
 def _why(touch: TouchLine) -> str:

@@ -82,9 +82,9 @@ def _announce(stack: EmbeddedStack) -> None:
     said = f"""
         Customers     {stack.ui_url}  (Temporal's UI)
         Pushes        http://{web}/pushes  (what the local gateway got)
-        Inbox         http://{web}/customers/ID/inbox  (bearer token: "inbox" in {memory})
+        Inbox         http://{web}/customers/ID/inbox  (bearer token: secrets.inbox in {memory})
         Temporal      {stack.temporal_address}, HTTP API {stack.http_url}
-        Database      postgresql://sojourn@{database}  (password: "postgres" in {memory})
+        Database      postgresql://sojourn@{database}  (password: secrets.postgres in {memory})
 
         In another terminal, in this folder:
             python {sys.argv[0]} event C-1001 app_registered

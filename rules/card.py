@@ -13,7 +13,7 @@ from journeys.words import all_steps
 from rules.definitions import definition
 from rules.life import What, next_deadline
 from rules.state import CustomerState, EndedNote, Phase, Run, TouchNote
-from rules.wording import label, reason
+from rules.wording import LABELS, label, reason
 
 LONGEST = 16_000
 """Bytes; the UI asks for the card in an address, where a Chinese character takes nine."""
@@ -40,7 +40,7 @@ def _head(state: CustomerState) -> Iterator[str]:
     yield f"- **{label('points', language)}**: {state.points:,}"
     yield f"- **{label('next action', language)}**: {_next_action(state)}"
     for note in attention(state):
-        yield f"- ⚠ **{label('attention', language)}**: {note}"
+        yield f"- ⚠ **{label('attention', language)}**: {_noted(note, language)}"
     if state.clock.simulated:
         yield f"- **{label('clock', language)}**: {label('simulated', language)}"
 
@@ -84,10 +84,14 @@ def _run(run: Run, language: Language) -> Iterator[str]:
 def attention(state: CustomerState) -> list[str]:
     """What a person should look at: what was noted, runs that are paused, and steps that failed for good."""
     paused = [f"paused: {run.journey}" for run in state.runs if run.paused_at is not None]
-    failed = [
-        f"failed: {run.journey}: {step}" for run in state.runs for step, done in run.path if done.startswith("failed")
-    ]
+    failed = [failure for run in state.runs for failure in run.failures]
     return [*state.attention, *paused, *failed]
+
+
+def _noted(note: str, language: Language) -> str:
+    """What a person should look at, in words: a whole sentence, or what is the matter and where."""
+    word, _, where = note.partition(": ")
+    return label(note, language) if note in LABELS else f"{label(word, language)}: {where}"
 
 
 def _present(run: Run, language: Language) -> str:
@@ -97,7 +101,8 @@ def _present(run: Run, language: Language) -> str:
         case Phase.WAITING if run.deadline:
             return f"{label('waiting until', language)} {_time(run.deadline)} UTC"
         case Phase.HELD if run.deadline:
-            return f"{label('held until', language)} {_time(run.deadline)} UTC"
+            why = f" · {reason(run.held_for, language)}" if run.held_for else ""
+            return f"{label('held until', language)} {_time(run.deadline)} UTC{why}"
         case _:
             return label("working", language)
 

@@ -158,8 +158,9 @@ def take_answer(state: CustomerState, answer: Answer) -> Effects:
                 walk.touched(state, run, answer, effects)
         case HeldUntil() if run is not None:
             run.phase, run.deadline, run.held_until = Phase.HELD, answer.until, answer.until
+            run.held_for = answer.reason
         case TryLater() if run is not None:
-            run.phase, run.deadline = Phase.HELD, answer.at
+            run.phase, run.deadline, run.held_for = Phase.HELD, answer.at, answer.reason
         case NextChannel() if run is not None:
             run.channel += 1
             run.phase = Phase.READY

@@ -60,6 +60,8 @@ class Run:
     """Which of the step's channels is in turn."""
     held_until: datetime | None = None
     """The end of the last hold of the present step: later waits count from it."""
+    held_for: str = ""
+    """Why the present step is held, for the support card."""
     missed: dict[StepId, datetime] = field(default_factory=dict)
     """When each wait began that nothing came of, if only its own time counts."""
     seen: list[tuple[str, datetime]] = field(default_factory=list)
@@ -79,6 +81,11 @@ class Run:
     """Of each repeat under way: the turn, and when it began."""
     fitting: dict[StepId, list[datetime]] = field(default_factory=dict)
     """When events came since entry that fit a wait that looks at their data."""
+
+    @property
+    def failures(self) -> list[str]:
+        """The steps that failed for good, as a person is told of them."""
+        return [f"failed: {self.journey}: {step}" for step, done in self.path if done.startswith("failed")]
 
 
 @dataclass(slots=True)

@@ -325,14 +325,18 @@ def go_on(run: Run, step: StepId | None, at: datetime, done: str) -> None:
     run.path.append((run.step, done))
     run.step, run.at = step, at
     run.phase, run.deadline, run.channel, run.held_until = Phase.READY, None, 0, None
-    run.acts_at = None
+    run.acts_at, run.held_for = None, ""
 
 
 def finish(
     state: CustomerState, run: Run, at: datetime, outcome: str, effects: Effects, *, frees_slot: bool = True
 ) -> None:
-    """End the run; its pending waits go with it, and what waits for its slot is offered again (rule 7)."""
+    """End the run; its pending waits go with it, and what waits for its slot is offered again (rule 7).
+
+    What failed on its way stays noted until the customer's next event.
+    """
     state.runs.remove(run)
+    state.attention = [*state.attention, *run.failures][-RUNS_SHOWN:]
     entries = state.entries.setdefault(run.journey, Entries())
     entries.last_ended_at = at
     if run.key:

@@ -24,6 +24,11 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "entry": ("第几次进入:", "entry"),
     "waiting until": ("等待至", "waiting until"),
     "working": ("处理中", "in progress"),
+    "paused": ("已暂停", "paused"),
+    "cancel was refused: end the customer's journeys with end_journey": (
+        "取消请求已被拒绝：请用 end_journey 结束旅程",
+        "cancel was refused: end the customer's journeys with end_journey",
+    ),
     "paused since": ("已暂停，自", "paused since"),
     "control": ("对照组：不发送", "control group: nothing is sent"),
     "held until": ("暂缓至", "held until"),

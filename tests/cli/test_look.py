@@ -40,6 +40,18 @@ VALUES ('C-1', 'onboarding-guidance', 1, 'welcome', 'abc', 'welcome', 'h', 'serv
        ('C-1', 'win-back', 1, 'we-are-here', 'abc', 'we-are-here', 'h', 'marketing', 'inbox', 'zh-CN',
         '2026-03-06T02:00Z', '2026-03-06T02:00Z', 'withheld', 'no_consent', '{}',
         '[{"gate": "consent", "result": "refuse", "reason": "no_consent", "channel": "inbox"}]');
+INSERT INTO touch_hold (customer_id, journey, entry, step, occurrence, channel, reason, template, planned_at, held_at,
+                        looked_at, held_until, looks, facts, verdicts)
+VALUES ('C-1', 'win-back', 1, 'what-is-new', 1, 'app_push', 'brake', 'what-is-new', '2026-03-07T02:00Z',
+        '2026-03-07T02:00Z', '2026-03-07T02:30Z', '2026-03-07T02:46Z', 3, '{}', '[]'),
+       ('C-1', 'win-back', 1, 'we-are-here', 1, 'inbox', 'paused', 'we-are-here', '2026-03-06T01:00Z',
+        '2026-03-06T01:00Z', '2026-03-06T01:00Z', '2026-03-06T02:00Z', 1, '{}', '[]');
+INSERT INTO audit (at, actor, command, subject, reason, before, after)
+VALUES ('2026-03-08T02:00Z', 'li', 'pause_journey', 'C-1', 'complaint',
+        '{"journey": "win-back", "stood": ["we-are-here"]}',
+        '{"done": true, "told": "", "stands": ["we-are-here"]}'),
+       ('2026-03-08T03:00Z', 'wang', 'end_journey', 'C-1', 'asked for', '{"journey": "growth-nudges", "stood": []}',
+        '{"done": false, "told": "there is no run of growth-nudges", "stands": []}');
 INSERT INTO points_ledger (customer_id, amount, reason, at, journey, entry, step)
 VALUES ('C-1', 20, 'app registration', '2026-03-02T02:00Z', 'onboarding-guidance', 1, 'award');
 INSERT INTO conversion (customer_id, journey, entry, event_id, occurred_at, step, credited)
@@ -76,6 +88,22 @@ def test_customer_shows_where_a_customer_stands(sojourn: Sojourn) -> None:
 
 
 @pytest.mark.usefixtures("life")
+def test_customer_shows_what_is_next(sojourn: Sojourn, books: Books) -> None:
+    """Of a held touch the channel, the end and the reason; of a paused run since when, by whom and why."""
+    assert "held on app_push until 2026-03-07 10:46 CST: brake" in sojourn("customer", "C-1").out
+    books.write("UPDATE journey_run SET paused_at = '2026-03-08T02:00Z' WHERE journey = 'win-back'")
+    assert "paused since 2026-03-08 10:00 CST by li: complaint" in sojourn("customer", "C-1").out
+
+
+@pytest.mark.usefixtures("life")
+def test_a_hold_is_over_when_its_touch_is_decided(sojourn: Sojourn) -> None:
+    """It stays in the story, as what it was."""
+    out = sojourn("why", "C-1").out
+    assert "was held: we-are-here" in out
+    assert "we-are-here" not in sojourn("customer", "C-1").out.partition("held on")[2].partition("Last events")[0]
+
+
+@pytest.mark.usefixtures("life")
 def test_customer_for_programs(sojourn: Sojourn) -> None:
     """One JSON object, the newest last, times in UTC."""
     card = json.loads(sojourn("customer", "C-1", "--json").out)
@@ -108,6 +136,13 @@ def test_why_tells_the_story_in_its_order(sojourn: Sojourn) -> None:
         "reentry, on e-9",
         "not sent: we-are-here",
         "no_consent (consent on inbox: no_consent)",
+        "held: what-is-new",
+        "win-back / what-is-new on app_push",
+        "brake, until 2026-03-07 02:46 UTC, looked at 3 times",
+        "pause_journey",
+        "li: complaint",
+        "refused: end_journey",
+        "wang: asked for (there is no run of growth-nudges)",
         "2 touches planned, 1 of them sent.",
     ]
     places = [out.find(words) for words in told]

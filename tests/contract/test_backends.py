@@ -20,13 +20,18 @@ from tests.live import Live
 async def test_the_temporal_cli_starts_and_reads_back_a_customer(world: Live, stack: EmbeddedStack) -> None:
     """The first screen of the contract."""
     customer = world.customer("cli")
-    send, ask, command = sorted(examples("sh", "temporal "), key=lambda one: ("update" in one, "query" in one))
+    send, ask, command, entry = sorted(
+        examples("sh", "temporal "), key=lambda one: ("update" in one, "query" in one, "with-start" in one)
+    )
     await shell(stack, made_for(world, customer, send))
     await is_known(world, customer, ["core-88231"])
     obeyed = await shell(stack, made_for(world, customer, command))
     assert "the customer is not in win-back" in obeyed
     (answer,) = json.loads(await shell(stack, made_for(world, customer, ask)))["queryResult"]
     assert answer["state"]["customer_id"] == customer
+    assert "win-back" in await shell(stack, made_for(world, customer, entry))
+    decided = await world.rows("SELECT journey FROM entry_decision WHERE customer_id = $1", customer)
+    assert ("win-back",) in decided
 
 
 async def test_plain_http_starts_and_reads_back_a_customer(world: Live, stack: EmbeddedStack) -> None:

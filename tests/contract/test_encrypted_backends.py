@@ -51,7 +51,9 @@ async def test_the_temporal_cli_sends_without_the_key_and_reads_through_the_code
 ) -> None:
     """Events and commands are taken as they are; answers and histories are readable for who is known there."""
     customer = encrypting.customer("cli")
-    send, _, command = sorted(examples("sh", "temporal "), key=lambda one: ("update" in one, "query" in one))
+    send, _, command, _ = sorted(
+        examples("sh", "temporal "), key=lambda one: ("update" in one, "query" in one, "with-start" in one)
+    )
     await shell(stack, made_for(encrypting, customer, send))
     await is_known(encrypting, customer, ["core-88231"])
     started = command.replace("update execute", "update start --wait-for-stage accepted --update-id pause-1")

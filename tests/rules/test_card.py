@@ -17,6 +17,7 @@ from rules import card
 from rules.definitions import define
 from rules.state import CustomerState, EndedNote, Lifecycle, Phase, Run, TouchNote
 from rules.wording import LABELS, reason
+from workflows.customer import CANCEL_REFUSED
 
 MONDAY = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 GATE_REASONS = ("no_consent", "opted_out", "unreachable", "stale", "overtaken: deposit_made", "brake", "template_error")
@@ -64,6 +65,27 @@ def test_the_card_says_where_a_customer_stands_and_what_comes_next(onboarding: R
     assert "| ✗ | welcome | not sent · We cannot reach you on this channel at present. |" in lines
     assert "| ▶ | **account_opened-within-3d** | **waiting until 2026-03-05 04:00 UTC** |" in lines
     assert "| · | first-product |  |" in lines
+
+
+def test_the_card_says_why_a_touch_is_held(onboarding: Run) -> None:
+    """Until when, and a sentence that may be said to the customer, in the card's language."""
+    onboarding.step, onboarding.phase, onboarding.held_for = StepId("first-product"), Phase.HELD, "brake"
+    assert "**held until 2026-03-05 04:00 UTC · This message has been put on hold by us.**" in card.render(
+        customer(onboarding)
+    )
+    assert "该消息已被暂停发送。" in card.render(customer(onboarding, language=Language.CHINESE))
+
+
+def test_what_a_person_should_look_at_is_told_in_the_language_of_the_card(onboarding: Run) -> None:
+    """Paused runs, failed steps, and a cancel that was refused."""
+    onboarding.paused_at, onboarding.path = MONDAY, [(StepId("welcome"), "failed: template_error")]
+    state = customer(onboarding, language=Language.CHINESE)
+    state.attention = [CANCEL_REFUSED]
+    told = card.render(state)
+    assert "已暂停: onboarding-guidance" in told
+    assert "发送失败: onboarding-guidance: welcome" in told
+    assert "取消请求已被拒绝" in told
+    assert "cancel was refused" not in told
 
 
 def test_a_customer_without_a_journey_is_told_when_the_stage_changes() -> None:

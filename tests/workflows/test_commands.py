@@ -12,6 +12,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowUpdateFailedError
 
 from activities.channels import Accepted, Unknown
+from activities.orders import command_from
 from activities.templates import store_templates
 from cli.ordering import give, order
 from embedded import EmbeddedStack
@@ -176,7 +177,7 @@ async def test_a_touch_of_a_paused_run_is_held_by_the_gate(stack: EmbeddedStack,
         ((), "0 arguments"),
         (({}, {}), "2 arguments"),
         (("text",), "does not fit"),
-        (({"journey": "slow"},), "actor: Field required"),
+        (({"journey": "slow"},), "actor is missing"),
         (({"journey": "slow", "actor": " ", "reason": "r"},), "actor"),
         (({"journey": "Slow!", "actor": "a", "reason": "r"},), "journey"),
         (({"journey": "slow", "actor": "a", "reason": "r", "to": "0" * 64},), "`to` belongs to move_run"),
@@ -300,3 +301,23 @@ async def test_a_command_waits_its_turn_while_a_touch_is_in_flight(stack: Embedd
         assert (await command).told == "slow is paused at wait-9d"
         kinds = [event.event_type for event in await world.history(amy)]
         assert EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED not in kinds
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        (b"[]", "the command does not fit: send one JSON object"),
+        (b'{"actor": "li", "reason": "r"}', "journey is missing: give the name of a journey, as in win-back"),
+        (
+            b'{"journey": "Win Back", "actor": "li", "reason": " "}',
+            "journey does not fit: give the name of a journey, as in win-back; reason does not fit: give why,",
+        ),
+        (b'{"journey": "win-back", "actor": "li", "reason": "r", "why": 1}', "there is no field 'why': the fields are"),
+    ],
+)
+def test_a_command_that_does_not_fit_is_told_what_belongs_there(argument: bytes, said: str) -> None:
+    """In words of ours: nobody who sends commands has to know what reads them."""
+    with pytest.raises(InputError) as refused:
+        command_from("pause_journey", [argument], "u-1")
+    assert said in str(refused.value)
+    assert "pydantic" not in str(refused.value)

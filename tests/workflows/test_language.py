@@ -265,6 +265,22 @@ async def test_a_failed_touch_is_brought_to_somebodys_attention(stack: EmbeddedS
         await world.until(lambda: _attention(world, amy))
 
 
+async def test_a_last_step_that_fails_is_brought_to_attention_until_the_next_event(
+    stack: EmbeddedStack, database_url: str
+) -> None:
+    """The run is over, and somebody must look nonetheless."""
+    broken = published("broken", send("welcome"))
+    template = broken.templates[TemplateName("welcome")]
+    text = Text(title="t", body="{{ nobody }}")
+    unfit = template.model_copy(update={"texts": {Language.CHINESE: {channel: text for channel in Channel}}})
+    journeys = [broken.model_copy(update={"templates": {"welcome": unfit}})]
+    async with live(stack, database_url, journeys) as world:
+        amy = await registered(world)
+        await world.until(lambda: _attention(world, amy))
+        await world.event(amy, "app_opened", BORN + timedelta(seconds=1))
+        assert (await world.settled(amy)).state.attention == []
+
+
 async def _attention(world: Live, customer: str) -> bool:
     description = await world.handle(customer).describe()
     return any("failed: broken: welcome" in str(pair.value) for pair in description.typed_search_attributes)
