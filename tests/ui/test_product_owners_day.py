@@ -36,6 +36,7 @@ EVERYBODY = [f"C-{number:04}" for number in range(1, 1001)]
 CHURNED, ACTIVE = EVERYBODY[:120], EVERYBODY[120:150]
 EARLY, LATE = CHURNED[:60], CHURNED[60:]
 WITHOUT_CONSENT = EARLY[0]
+CONSENT = "marketing:app_push; marketing:inbox"
 A_MINUTE = 600
 """Entries: ten a second, where the real product owner would take 50 a minute."""
 
@@ -80,19 +81,18 @@ def write_csv(file: Path, header: Sequence[str], rows: Sequence[Sequence[object]
 
 
 async def load_customers(up: Up) -> None:
-    """A thousand, all but one with consent to marketing by push."""
+    """A thousand, all but one with consent to marketing."""
     header = ("customer_id", "tags", "reachable_app_push", "consent", "consent_source", "consent_text_version")
     rows = [
-        (who, "late" if who in LATE else "early", "yes", "" if who == WITHOUT_CONSENT else "marketing:app_push")
-        for who in EVERYBODY
+        (who, "late" if who in LATE else "early", "yes", "" if who == WITHOUT_CONSENT else CONSENT) for who in EVERYBODY
     ]
     evidence = ("app 4.2", "2026-03", "2026-03-02T09:30:00+08:00")
     file = write_csv(up.folder / "customers.csv", (*header, "consent_at"), [(*row, *evidence) for row in rows])
     assert "1,000 rows taken, 0 rejected" in await command(up, "customers", file)
 
 
-async def live_their_lives(up: Up, books: Pool) -> None:
-    """Some have traded lately; others long ago, and have churned: their clock is the one that is sped up."""
+async def live_their_lives(up: Up, books: Pool) -> datetime:
+    """Some have traded lately; others long ago, and have churned. Their clock is sped up; answers when it began."""
     lately = (datetime.now(UTC) - timedelta(days=20)).isoformat()
     file = write_csv(
         up.folder / "events.csv",
@@ -115,6 +115,15 @@ async def live_their_lives(up: Up, books: Pool) -> None:
             start_signal_args=[{"event_id": name, "name": name, "occurred_at": at.isoformat(), "data": {}}],
         )
     await until(books, 120, "SELECT count(*) FROM customer WHERE stage = 'churned'")
+    return datetime.fromisoformat(start["clock"]["real_anchor"])
+
+
+async def past_ten(began: datetime) -> None:
+    """Wait until it is between half past ten and three in the afternoon: nobody is written to before tomorrow."""
+    day = timedelta(days=1) / A_SECOND * timedelta(seconds=1)
+    since_half_past_ten = (datetime.now(UTC) - began - timedelta(hours=2.5) / A_SECOND * timedelta(seconds=1)) % day
+    if since_half_past_ten > timedelta(hours=4.5) / A_SECOND * timedelta(seconds=1):
+        await asyncio.sleep((day - since_half_past_ten).total_seconds())
 
 
 async def until(books: Pool, count: int, question: str) -> None:
@@ -161,7 +170,7 @@ async def test_a_thousand_are_loaded_the_churned_are_won_back_at_a_pace_it_is_st
 ) -> None:
     """From the import to three answers to "why did I (not) get this?": commands and pages only."""
     await load_customers(up)
-    await live_their_lives(up, books)
+    clock_began = await live_their_lives(up, books)
 
     began = datetime.now(UTC)
     await enter(up, "early")
@@ -172,6 +181,7 @@ async def test_a_thousand_are_loaded_the_churned_are_won_back_at_a_pace_it_is_st
     assert len(got) == len(set(got)) > 30
     assert set(got) < set(EARLY)
 
+    await past_ten(clock_began)
     await enter(up, "late")
     await command(up, "brake", "on", "--journey", "win-back", "--mode", "drop", "--reason", "wrong offer")
     await until(books, 120, DECIDED)
