@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ class Decided:
     recorded_at: datetime
     variables: Mapping[str, object]
     plain: bool
+    postponed: bool = False
+    """No provider has taken it so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,12 @@ class Known:
     plain: bool
     facts: Facts
     record: Decided | None
+    addresses: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Channel and address, the latest first. No gate looks at them, and no record has them."""
+
+    def addresses_on(self, channel: Channel) -> tuple[str, ...]:
+        """Where a channel finds the customer."""
+        return tuple(address for name, address in self.addresses if name == channel)
 
 
 async def read_facts(world: World, plan: TouchPlan) -> Known:
@@ -99,6 +107,7 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
         variables=values_of(plan.template, **row["told"]) if row["told"] else {},
         plain=bool(plan.template.plain) and not row["personalised"],
         record=_record(row),
+        addresses=tuple((channel, address) for channel, address in row["addresses"] or ()),
     )
 
 
@@ -106,7 +115,15 @@ def _record(row: asyncpg.Record) -> Decided | None:
     if (record := row["record"]) is None:
         return None
     outcome, reason, channel, language = record
-    return Decided(outcome, reason, Channel(channel), Language(language), row["recorded_at"], **row["filled"])
+    return Decided(
+        outcome,
+        reason,
+        Channel(channel),
+        Language(language),
+        row["recorded_at"],
+        postponed=row["postponed"],
+        **row["filled"],
+    )
 
 
 def _facts(world: World, plan: TouchPlan, row: asyncpg.Record, judged_at: datetime) -> Facts:

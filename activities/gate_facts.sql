@@ -13,6 +13,8 @@ SELECT customer.version, customer.language, customer.zone, customer.risk_class, 
     WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS record,
   (SELECT recorded_at FROM touch
     WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS recorded_at,
+  EXISTS (SELECT FROM touch_postponed
+    WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS postponed,
   (SELECT jsonb_build_object('variables', variables, 'plain', plain) FROM touch
     WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS filled,
   run.goal_event, run.goal_where, run.exit_events, run.paused_at IS NOT NULL AS paused,
@@ -56,6 +58,8 @@ SELECT customer.version, customer.language, customer.zone, customer.risk_class, 
            OR run.control AND outcome = 'withheld' AND reason = 'holdout' AND journey = $2 AND entry = $3)) AS heard,
   (SELECT arm FROM arm_assignment
     WHERE customer_id = $1 AND journey = $2 AND entry = $3 ORDER BY at DESC, recorded_at DESC LIMIT 1) AS arm,
+  (SELECT jsonb_agg(jsonb_build_array(channel, address) ORDER BY at DESC, address)
+     FROM channel_address WHERE customer_id = $1 AND active) AS addresses,
   customer.personalised,
   CASE WHEN $17 THEN jsonb_build_object(
     'points', (SELECT coalesce(sum(amount), 0) FROM points_ledger

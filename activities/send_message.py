@@ -7,7 +7,7 @@ is asked once more, a stop is heeded: a brake, an opt-out, a consent withdrawn.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
@@ -16,7 +16,7 @@ from activities.contracts import SendMessageRequest, SendMessageResult
 from activities.gate_facts import Decided, Known, read_facts
 from activities.rendering import fill, render
 from activities.touch_plan import TouchPlan
-from activities.touch_rows import claim, note_hold, settle
+from activities.touch_rows import claim, note_hold, postpone, settle, take_up
 from activities.world import World
 from errors import DatabaseError, TemplateError
 from journeys.names import Channel
@@ -38,7 +38,7 @@ async def send_message(world: World, request: SendMessageRequest) -> SendMessage
     for _ in range(CLAIM_ATTEMPTS):
         known = await read_facts(world, plan)
         if known.record is not None:
-            return SendMessageResult(await _decided_before(world, plan, known.facts, known.record))
+            return SendMessageResult(await _decided_before(world, plan, known, known.record))
         judgement = judge(plan.touch, known.facts, plan.key)
         if (answer := await _act_on(world, plan, known, judgement)) is not None:
             return SendMessageResult(answer)
@@ -74,27 +74,32 @@ async def _send(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
         return plan.settled("failed", "template_error") if written else None
     if not await claim(world, plan, known, judgement, "claimed"):
         return None
-    return await _deliver(world, world.channels[plan.channel], plan, text, datetime.now(UTC))
+    handover = Handover(world.channels[plan.channel], text, known.addresses_on(plan.channel), datetime.now(UTC), True)
+    return await _deliver(world, plan, handover)
 
 
-async def _decided_before(world: World, plan: TouchPlan, facts: Facts, record: Decided) -> TouchSettled | TryLater:
-    """A settled record stands. An open claim means that an answer was lost: ask again if the channel de-duplicates."""
+async def _decided_before(world: World, plan: TouchPlan, known: Known, record: Decided) -> TouchSettled | TryLater:
+    """A settled record stands. Of an open claim the provider is asked again, if that cannot lead to two messages."""
     if record.outcome != "claimed":
         return plan.settled(record.outcome, record.reason)
     adapter = world.channels.get(record.channel)
-    if adapter is None or datetime.now(UTC) - record.recorded_at >= adapter.deduplicates_for:
-        return await settle(world, plan, "in_doubt", "answer_lost")
-    stop = _stop(plan, facts, record.channel)
     tried_for = datetime.now(UTC) - record.recorded_at
+    open_ends_as = "failed" if record.postponed else "in_doubt"
+    if adapter is None or not (record.postponed or tried_for < adapter.deduplicates_for):
+        return await settle(world, plan, open_ends_as, "unreachable" if record.postponed else "answer_lost")
+    stop = _stop(plan, known.facts, record.channel)
     match stop.decision:
         case "send":
+            if record.postponed and not await take_up(world, plan):
+                return _try_later(plan, "answer_lost", ASK_AGAIN_AFTER)
             text = fill(plan.template, record.language, record.channel, record.variables, plain=record.plain)
-            return await _deliver(world, adapter, plan, text, record.recorded_at)
+            addresses = known.addresses_on(record.channel)
+            return await _deliver(world, plan, Handover(adapter, text, addresses, record.recorded_at, record.postponed))
         case "hold" if tried_for < ASK_AGAIN_FOR:
             assert stop.hold_until is not None
-            return _try_later(plan, stop.reason, stop.hold_until - facts.judged_at)
+            return _try_later(plan, stop.reason, stop.hold_until - known.facts.judged_at)
         case "hold" | "withhold" | "next_channel":
-            return await settle(world, plan, "in_doubt", stop.reason)
+            return await settle(world, plan, open_ends_as, stop.reason)
         case _:
             assert_never(stop.decision)
 
@@ -117,28 +122,48 @@ def _stop(plan: TouchPlan, facts: Facts, channel: Channel) -> Judgement:
     return judge(touch, closed, plan.key)
 
 
-async def _deliver(
-    world: World, adapter: ChannelAdapter, plan: TouchPlan, text: Text, claimed_at: datetime
-) -> TouchSettled | TryLater:
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A claimed touch on its way to a channel. `untaken`: no call before this one can have brought it there."""
+
+    adapter: ChannelAdapter
+    text: Text
+    addresses: tuple[str, ...] = field(repr=False)
+    claimed_at: datetime
+    untaken: bool
+
+    def message(self, plan: TouchPlan) -> Message:
+        """What the channel gets."""
+        return Message(
+            customer_id=plan.customer_id,
+            key=plan.key,
+            template=plan.touch.template,
+            message_class=plan.touch.message_class,
+            title=self.text.title,
+            body=self.text.body,
+            template_id=self.text.template_id,
+            data=self.text.data,
+            addresses=self.addresses,
+        )
+
+
+async def _deliver(world: World, plan: TouchPlan, handover: Handover) -> TouchSettled | TryLater:
     """Hand a claimed touch to the provider and settle it, unless nobody knows yet what became of it."""
-    message = Message(
-        customer_id=plan.customer_id,
-        key=plan.key,
-        template=plan.touch.template,
-        message_class=plan.touch.message_class,
-        title=text.title,
-        body=text.body,
-        template_id=text.template_id,
-        data=text.data,
-    )
-    delivery = await adapter.deliver(message)
+    remembered_for = min(ASK_AGAIN_FOR, handover.adapter.deduplicates_for)
+    delivery = await handover.adapter.deliver(handover.message(plan))
+    tried_for = datetime.now(UTC) - handover.claimed_at
     match delivery:
         case Accepted():
-            return await settle(world, plan, "sent", "")
+            return await settle(world, plan, "sent", "", delivery.provider_id)
         case Refused():
             return await settle(world, plan, "failed", delivery.reason)
-        case Unknown() | Postponed() if datetime.now(UTC) - claimed_at < min(ASK_AGAIN_FOR, adapter.deduplicates_for):
-            return _try_later(plan, delivery.reason, _pause(delivery, datetime.now(UTC) - claimed_at))
+        case Postponed() if handover.untaken and tried_for < ASK_AGAIN_FOR:
+            await postpone(world, plan, delivery.reason)
+            return _try_later(plan, delivery.reason, _pause(delivery, tried_for))
+        case Postponed() if handover.untaken:
+            return await settle(world, plan, "failed", delivery.reason)
+        case Unknown() | Postponed() if tried_for < remembered_for:
+            return _try_later(plan, delivery.reason, _pause(delivery, tried_for))
         case Unknown() | Postponed():
             return await settle(world, plan, "in_doubt", delivery.reason)
         case _:

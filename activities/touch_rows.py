@@ -64,12 +64,14 @@ async def claim(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
     return bool(written)
 
 
-async def settle(world: World, plan: TouchPlan, outcome: str, reason: str) -> TouchSettled:
+async def settle(
+    world: World, plan: TouchPlan, outcome: str, reason: str, provider_id: str | None = None
+) -> TouchSettled:
     """Write the outcome; what was settled meanwhile stands, but for a doubt that is resolved."""
     row = await world.pool.fetchrow(
         """
         WITH settled AS (
-            UPDATE touch SET outcome = $6, reason = $7, settled_at = now()
+            UPDATE touch SET outcome = $6, reason = $7, settled_at = now(), provider_id = coalesce($8, provider_id)
             WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
               AND (outcome = 'claimed' OR outcome = 'in_doubt' AND $6 <> 'in_doubt')
             RETURNING outcome, reason
@@ -83,9 +85,36 @@ async def settle(world: World, plan: TouchPlan, outcome: str, reason: str) -> To
         *plan.identity,
         outcome,
         reason,
+        provider_id,
     )
     assert row is not None, "what is settled was claimed"
     return plan.settled(row["outcome"], row["reason"])
+
+
+async def postpone(world: World, plan: TouchPlan, reason: str) -> None:
+    """Write down that no provider has taken a claimed touch so far."""
+    await world.pool.execute(
+        """
+        INSERT INTO touch_postponed (customer_id, journey, entry, step, occurrence, reason)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+        """,
+        *plan.identity,
+        reason,
+    )
+
+
+async def take_up(world: World, plan: TouchPlan) -> bool:
+    """Take a postponed touch up again, before a provider is asked; false if somebody else did."""
+    return bool(
+        await world.pool.fetchval(
+            """
+            DELETE FROM touch_postponed
+            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+            RETURNING true
+            """,
+            *plan.identity,
+        )
+    )
 
 
 async def note_hold(world: World, plan: TouchPlan, known: Known, judgement: Judgement, until: datetime) -> None:

@@ -102,6 +102,20 @@ CREATE TABLE channel_address (
 );
 CREATE INDEX channel_address_active ON channel_address (customer_id, channel) WHERE active;
 
+-- A claimed touch that no provider has taken so far, for certain: it may be handed over again, however short a while
+-- the channel remembers a key. The row goes before a provider is asked again.
+CREATE TABLE touch_postponed (
+    customer_id  text NOT NULL,
+    journey      text NOT NULL,
+    entry        integer NOT NULL,
+    step         text NOT NULL,
+    occurrence   integer NOT NULL,
+    reason       text NOT NULL,
+    postponed_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (customer_id, journey, entry, step, occurrence),
+    FOREIGN KEY (customer_id, journey, entry, step, occurrence) REFERENCES touch
+);
+
 -- What a provider says later of a message: delivered, opened, clicked, bounced, unsubscribed. `permanent` is of a
 -- bounce: the customer is not to be reached there any more; `scope` is of an opt-out.
 CREATE TABLE receipt (

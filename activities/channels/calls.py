@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -18,6 +19,7 @@ from activities.channels import Postponed, Unknown
 CONNECT_TIMEOUT = timedelta(seconds=2)
 TOTAL_TIMEOUT = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
+FAILS_FOR = timedelta(seconds=1)
 LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30)
 
 
@@ -42,6 +44,29 @@ class Provider:
             return Unknown("unreadable_answer")
         except httpx.TransportError:
             return Unknown("answer_lost")
+
+
+class OneFetch:
+    """Something that all need and one fetches, while the others wait; if it fails, it has failed for them, too."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._failure: Postponed | None = None
+        self._failed_until = 0.0
+
+    async def get(
+        self, here: Callable[[], str | None], fetch: Callable[[], Awaitable[str | Postponed]]
+    ) -> str | Postponed:
+        """What is here; or else what is fetched."""
+        async with self._lock:
+            if (value := here()) is not None:
+                return value
+            if self._failure is not None and monotonic() < self._failed_until:
+                return self._failure
+            answer = await fetch()
+            self._failure = answer if isinstance(answer, Postponed) else None
+            self._failed_until = monotonic() + FAILS_FOR.total_seconds()
+            return answer
 
 
 @asynccontextmanager

@@ -7,7 +7,6 @@ is known: what is open then is in doubt until a receipt settles it.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -21,7 +20,7 @@ import httpx
 from pydantic import SecretStr
 
 from activities.channels import Accepted, Delivery, Message, Postponed, Refused, Unknown
-from activities.channels.calls import TOTAL_TIMEOUT, Provider, compact, object_of, provider, seconds_of
+from activities.channels.calls import TOTAL_TIMEOUT, OneFetch, Provider, compact, object_of, provider, seconds_of
 from journeys.channels import CARRIES
 from journeys.names import Channel, CustomerId, MessageClass
 
@@ -122,16 +121,16 @@ class CidPool:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._lock = asyncio.Lock()
+        self._fetch_once = OneFetch()
         self._cids: deque[str] = deque()
         self._end = 0.0
 
     async def take(self) -> str | Postponed:
         """One that was never used; without one nothing is pushed."""
-        async with self._lock:
-            if self._cids and monotonic() < self._end:
-                return self._cids.popleft()
-            return await self._fetch()
+        return await self._fetch_once.get(self._next, self._fetch)
+
+    def _next(self) -> str | None:
+        return self._cids.popleft() if self._cids and monotonic() < self._end else None
 
     async def _fetch(self) -> str | Postponed:
         answer = await self._call("GET", f"/v3/push/cid?count={CIDS_AT_ONCE}&type=push", None)

@@ -7,8 +7,8 @@ minutes only.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ import httpx
 from pydantic import SecretStr
 
 from activities.channels import Accepted, Delivery, Message, Postponed, Refused, Unknown
-from activities.channels.calls import TOTAL_TIMEOUT, Provider, compact, object_of, provider, seconds_of
+from activities.channels.calls import TOTAL_TIMEOUT, OneFetch, Provider, compact, object_of, provider, seconds_of
 from journeys.channels import CARRIES
 from journeys.names import Channel
 
@@ -28,6 +28,8 @@ REMEMBERS = timedelta(minutes=10)
 REFRESH_BEFORE_END = timedelta(minutes=5)
 """From then on WeChat gives out the next token, while the old one is still good."""
 QUOTA_PAUSE = timedelta(hours=1)
+FORCE_AGAIN_AFTER = timedelta(hours=2)
+"""WeChat lets a new token be forced twenty times a day."""
 
 _STALE_TOKEN = frozenset({40001, 40014, 42001})
 _UNREACHABLE = frozenset({40003, 43004, 43019, 43101})
@@ -94,30 +96,30 @@ class AccessToken:
     def __init__(self, provider: Provider, account: WeChatAccount) -> None:
         self._provider = provider
         self._account = account
-        self._lock = asyncio.Lock()
+        self._fetch_once = OneFetch()
         self._value = ""
         self._ends = 0.0
+        self._forced_at = -math.inf
         self._refused = False
 
     async def current(self) -> str | Postponed:
         """A token that should be good; without one nothing is sent."""
-        async with self._lock:
-            if self._value and monotonic() < self._ends:
-                return self._value
-            return await self._fetch()
+        return await self._fetch_once.get(lambda: self._value if monotonic() < self._ends else None, self._fetch)
 
     def drop(self, token: str) -> None:
         """Do not use a token again that WeChat did not take, unless it has been replaced already."""
         if token == self._value:
-            self._value, self._refused = "", True
+            self._ends, self._refused = 0.0, True
 
     async def _fetch(self) -> str | Postponed:
+        # Asked without force, WeChat may answer with the very token that it has just refused.
+        force = self._refused and monotonic() > self._forced_at + FORCE_AGAIN_AFTER.total_seconds()
+        self._forced_at = monotonic() if force else self._forced_at
         content = {
             "grant_type": "client_credential",
             "appid": self._account.app_id,
             "secret": self._account.app_secret.get_secret_value(),
-            # Asked without force, WeChat may answer with the very token that it has just refused.
-            "force_refresh": self._refused,
+            "force_refresh": force,
         }
         url = f"{self._account.address.rstrip('/')}/cgi-bin/stable_token"
         answer = await self._provider.call("POST", url, content=compact(content))

@@ -76,6 +76,15 @@ async def test_the_token_is_fetched_once_for_all_who_wait_for_it() -> None:
         assert peer.token_calls == [False]
 
 
+async def test_a_token_that_cannot_be_fetched_is_not_asked_for_by_each_who_waits() -> None:
+    """Otherwise the last of them would wait for all before, while WeChat does not answer."""
+    async with opened() as (channel, peer):
+        peer.token_fault = Response(status_code=500)
+        answers = await asyncio.gather(*(channel.deliver(replace(NOTICE, key=str(number))) for number in range(50)))
+        assert answers == [Postponed("busy")] * 50
+        assert peer.token_calls == [False]
+
+
 async def test_the_token_is_fetched_again_shortly_before_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Five minutes before: from then on WeChat gives out the next."""
     async with opened() as (channel, peer):
@@ -102,7 +111,9 @@ async def test_a_token_that_is_never_taken_is_replaced_once() -> None:
     async with opened() as (channel, peer):
         peer.always = JSONResponse({"errcode": 40001})
         assert await channel.deliver(NOTICE) == Postponed("unauthorized")
-        assert len(peer.token_calls) == 2
+        assert peer.token_calls == [False, True]
+        assert await channel.deliver(NOTICE) == Postponed("unauthorized")
+        assert peer.token_calls == [False, True, False, False], "a new token may be forced twenty times a day"
 
 
 @pytest.mark.parametrize(
