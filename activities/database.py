@@ -84,7 +84,9 @@ async def restrict(connection: Connection) -> None:
     await connection.execute(
         """
         SELECT set_config('role', rolname, false) FROM pg_roles
-        WHERE rolname = 'sojourn_app' AND pg_has_role(session_user, oid, 'MEMBER')
+        WHERE rolname = 'sojourn_app' AND pg_has_role(
+            session_user, oid,
+            CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
         """
     )
 

@@ -20,7 +20,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sojourn_app') THEN
         RETURN false;
     END IF;
-    IF NOT pg_has_role(current_user, 'sojourn_app', 'MEMBER') THEN
+    -- Since PostgreSQL 16 whoever makes a role may give it away, and has to be given it to take it.
+    IF NOT pg_has_role(current_user, 'sojourn_app',
+                       CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
         BEGIN
             EXECUTE format('GRANT sojourn_app TO %I', current_user);
         EXCEPTION WHEN insufficient_privilege THEN NULL;

@@ -8,7 +8,9 @@ import asyncpg
 import pytest
 
 from activities.brakes import BrakeScope, put_brake_on
-from activities.database import Connection, Pool, may_rewrite_books, open_pool, restrict
+from activities.database import Connection, Pool, connect, may_rewrite_books, open_pool, restrict
+from activities.migrations import migrate
+from embedded import EmbeddedStack
 from rules.gates import BrakeMode
 from tests.activities.conftest import Connect
 from tests.activities.touches import put_touch
@@ -106,3 +108,27 @@ async def test_who_could_rewrite_the_books_is_told(connected: Connect) -> None:
     assert await may_rewrite_books(connection)
     await restrict(connection)
     assert not await may_rewrite_books(connection)
+
+
+@pytest.fixture
+async def owned(empty_database_url: str, stack: EmbeddedStack) -> str:
+    """An empty database whose owner may give the role away, but was not told to take it: as who made it is."""
+    owner = await connect(empty_database_url)
+    await owner.execute("CREATE ROLE owner LOGIN PASSWORD 'test'")
+    await owner.execute("GRANT sojourn_app TO owner WITH ADMIN TRUE, SET FALSE, INHERIT FALSE")
+    await owner.execute(f"ALTER DATABASE {await owner.fetchval('SELECT current_database()')} OWNER TO owner")
+    await owner.close()
+    return empty_database_url.replace(f"sojourn:{stack.secret('postgres')}@", "owner:test@")
+
+
+@pytest.mark.usefixtures("migrated")
+async def test_an_owner_who_is_nobody_special_takes_the_role(owned: str) -> None:
+    """Also where the login that migrates is the one that works, the product cannot rewrite its books."""
+    connection = await connect(owned)
+    await restrict(connection)
+    assert await connection.fetchval("SELECT current_user") == "owner"
+    await migrate(owned)
+    await restrict(connection)
+    assert await connection.fetchval("SELECT current_user") == "sojourn_app"
+    assert not await may_rewrite_books(connection)
+    await connection.close()
