@@ -67,7 +67,7 @@ async def _administer(stack: EmbeddedStack, statement: str) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long (it has more time than the others) begins the share of a process: so none ends long after all."""
     long = [item for item in items if (mark := item.get_closest_marker("timeout")) and mark.args[0] >= LONG]
-    short = [item for item in items if item not in set(long)]
+    short = [item for item in items if item not in long]
     shares = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     for number, item in enumerate(reversed(long)):
         short.insert(number % shares * len(short) // shares, item)
