@@ -19,7 +19,7 @@ from temporalio.worker import Worker
 
 from activities.channels.registry import open_channels
 from activities.contracts import TASK_QUEUE, channel_queue
-from activities.database import open_pool
+from activities.database import may_rewrite_books, open_pool
 from activities.local_time import QuietHours
 from activities.migrations import ensure_migrated
 from activities.registry import Activities
@@ -61,8 +61,11 @@ async def open_world(settings: Settings, journeys: Sequence[Published]) -> Async
     async with AsyncExitStack() as stack:
         url = settings.require_database_url()
         await ensure_migrated(url)
-        pool = await open_pool(url, size=settings.pool_size)
+        pool = await open_pool(url, size=settings.pool_size, restricted=True)
         stack.push_async_callback(pool.close)
+        async with pool.acquire() as connection:
+            if await may_rewrite_books(connection):
+                log.warning("this login may rewrite the books: see Database rights in docs/production.md")
         await store_templates(pool, [t for p in [*published().values(), *journeys] for t in p.templates.values()])
         channels = await stack.enter_async_context(open_channels(settings))
         yield World(

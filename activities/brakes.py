@@ -112,7 +112,7 @@ async def take_brakes_off(
 
 async def _one_at_a_time(connection: Connection) -> None:
     """Two who press the button at once do not both press it; gates go on reading."""
-    await connection.execute("LOCK TABLE brake IN SHARE ROW EXCLUSIVE MODE")
+    await connection.execute("SELECT pg_advisory_xact_lock('brake'::regclass::oid::bigint)")
 
 
 async def _write_audit(connection: Connection, command: str, brake: BrakeSet, *, actor: str, reason: str) -> None:

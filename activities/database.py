@@ -36,19 +36,25 @@ class _Connection(asyncpg.Connection):
 
 
 async def open_pool(
-    url: str, *, size: int = 16, statement_timeout: timedelta = STATEMENT_TIMEOUT, name: str = "sojourn"
+    url: str,
+    *,
+    size: int = 16,
+    statement_timeout: timedelta = STATEMENT_TIMEOUT,
+    name: str = "sojourn",
+    restricted: bool = False,
 ) -> Pool:
     """Open a pool of at most `size` connections; `jsonb` columns are read and written as Python values.
 
     A statement that takes longer than `statement_timeout` is cancelled by the server. `name` is what
-    `pg_stat_activity` shows. DatabaseError says why the database cannot be used, and what to do.
+    `pg_stat_activity` shows. `restricted` takes the rights of the running product alone. DatabaseError says why the
+    database cannot be used, and what to do.
     """
     try:
         return await asyncpg.create_pool(
             url,
             min_size=1,
             max_size=size,
-            init=set_codecs,
+            init=_set_up_restricted if restricted else set_codecs,
             connection_class=_Connection,
             timeout=CONNECT_TIMEOUT.total_seconds(),
             # A little later than the server's own limit: it answers with a cleaner error.
@@ -71,6 +77,35 @@ async def connect(url: str) -> Connection:
         raise why_not(error, url) from error
     await set_codecs(connection)
     return connection
+
+
+async def restrict(connection: Connection) -> None:
+    """Give up all rights but those of the running product, where the role exists and the login may take it."""
+    await connection.execute(
+        """
+        SELECT set_config('role', rolname, false) FROM pg_roles
+        WHERE rolname = 'sojourn_app' AND pg_has_role(
+            session_user, oid,
+            CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+        """
+    )
+
+
+async def may_rewrite_books(connection: Connection | PoolConnection) -> bool:
+    """Whether this connection could change a decision record or delete one."""
+    return bool(
+        await connection.fetchval(
+            """
+            SELECT has_table_privilege('touch', 'DELETE') OR has_table_privilege('touch', 'TRUNCATE')
+                OR has_column_privilege('touch', 'facts', 'UPDATE')
+            """
+        )
+    )
+
+
+async def _set_up_restricted(connection: Connection) -> None:
+    await set_codecs(connection)
+    await restrict(connection)
 
 
 async def set_codecs(connection: Connection) -> None:

@@ -21,7 +21,7 @@ from errors import DatabaseError
 from journeys.channels import CARRIES
 from journeys.events import account_closed
 from journeys.names import Channel, Language, MessageClass, RiskClass
-from rules.caps import LONGEST, CountedTouch, caps_of
+from rules.caps import CountedTouch, caps_of
 from rules.conditions import fits
 from rules.gates import Facts
 from rules.suitability import Investor, Product
@@ -88,7 +88,7 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
         plan.touch.product,
         plan.touch.template,
         plan.template.content_hash(),
-        judged_at - LONGEST,
+        judged_at - max((cap.within for cap in caps), default=timedelta(0)),
         sorted({str(one) for cap in caps for one in cap.classes}),
         bool(plan.template.variables),
     )

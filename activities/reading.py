@@ -63,6 +63,7 @@ class TouchLine:
     reason: str
     settled_at: datetime | None
     verdicts: Sequence[dict[str, Any]]
+    touch_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,20 @@ class CommandLine:
     reason: str
     done: bool
     told: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeLine:
+    """A brake that kept a touch of the customer back: who set it, why, and what it stops (empty stands for all)."""
+
+    set_at: datetime
+    released_at: datetime | None
+    mode: str
+    journey: str
+    template: str
+    channel: str
+    set_by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +204,8 @@ async def read_touches(connection: Connection, customer_id: CustomerId, last: in
     """The last touches, or all, by the time they were planned, the newest last."""
     rows = await connection.fetch(
         """
-        SELECT planned_at, journey, entry, step, template, message_class, channel, outcome, reason, settled_at, verdicts
+        SELECT planned_at, journey, entry, step, template, message_class, channel, outcome, reason, settled_at,
+               verdicts, touch_id
         FROM touch WHERE customer_id = $1 ORDER BY planned_at DESC, touch_id DESC LIMIT $2
         """,
         customer_id,
@@ -212,6 +228,33 @@ async def read_holds(connection: Connection, customer_id: CustomerId) -> list[Ho
         customer_id,
     )
     return [HoldLine(**row) for row in rows]
+
+
+async def read_brakes(connection: Connection, customer_id: CustomerId) -> list[BrakeLine]:
+    """The brakes that withheld a touch of the customer or kept it back, by the time they were set."""
+    rows = await connection.fetch(
+        """
+        WITH stopped AS (
+            SELECT journey, template, channel, recorded_at AS since, recorded_at AS last FROM touch
+             WHERE customer_id = $1 AND reason = 'brake'
+            UNION ALL
+            SELECT journey, template, channel, held_at, looked_at FROM touch_hold
+             WHERE customer_id = $1 AND reason = 'brake'
+        )
+        SELECT set_at, released_at, mode, coalesce(journey, '') AS journey, coalesce(template, '') AS template,
+               coalesce(channel, '') AS channel, set_by, reason
+        FROM brake
+        WHERE EXISTS (SELECT FROM stopped
+                       WHERE stopped.last >= brake.set_at
+                         AND stopped.since <= coalesce(brake.released_at, 'infinity')
+                         AND coalesce(brake.journey, stopped.journey) = stopped.journey
+                         AND coalesce(brake.template, stopped.template) = stopped.template
+                         AND coalesce(brake.channel, stopped.channel) = stopped.channel)
+        ORDER BY set_at, brake_id
+        """,
+        customer_id,
+    )
+    return [BrakeLine(**row) for row in rows]
 
 
 async def read_commands(connection: Connection, customer_id: CustomerId) -> list[CommandLine]:

@@ -45,7 +45,7 @@ async def recall_template(
 ) -> Recall:
     """Recall a template; the next gate sees it. Raises `InputError` if that is recalled already."""
     async with connection.transaction():
-        await connection.execute("LOCK TABLE template_recall IN SHARE ROW EXCLUSIVE MODE")
+        await connection.execute("SELECT pg_advisory_xact_lock('template_recall'::regclass::oid::bigint)")
         for other in await list_recalls(connection):
             if other.template == template and other.content_hash in (None, content):
                 raise InputError(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import asyncpg
+from pydantic import ValidationError
+
 from activities.database import Connection, Pool
 from activities.rendering import fill
-from errors import InputError
-from journeys.names import Channel, Language
+from errors import InputError, TemplateError
+from journeys.names import Channel, CustomerId, Language
 from journeys.templates import Template, Text
 
 
@@ -28,10 +31,36 @@ async def text_of_touch(database: Connection | Pool, touch_id: int) -> Text:
     )
     if row is None:
         raise InputError(f"there is no touch {touch_id}: `starter.py why CUSTOMER` lists those of a customer")
-    return fill(
-        Template.model_validate_json(row["content"]),
-        Language(row["language"]),
-        Channel(row["channel"]),
-        json.loads(row["variables"]),
-        plain=row["plain"],
+    return _filled(Template.model_validate_json(row["content"]), row)
+
+
+async def texts_of(database: Connection | Pool, customer_id: CustomerId) -> dict[int, Text | None]:
+    """The texts of all of a customer's touches, by touch; none where it cannot be filled in."""
+    contents = await database.fetch(
+        """
+        SELECT content_hash, content::text AS content FROM template_content
+        WHERE content_hash IN (SELECT content_hash FROM touch WHERE customer_id = $1)
+        """,
+        customer_id,
     )
+    templates = {row["content_hash"]: row["content"] for row in contents}
+    rows = await database.fetch(
+        """
+        SELECT touch_id, content_hash, language, channel, plain, variables::text AS variables
+        FROM touch WHERE customer_id = $1
+        """,
+        customer_id,
+    )
+    return {row["touch_id"]: _filled_or_none(templates[row["content_hash"]], row) for row in rows}
+
+
+def _filled(template: Template, row: asyncpg.Record) -> Text:
+    language, channel = Language(row["language"]), Channel(row["channel"])
+    return fill(template, language, channel, json.loads(row["variables"]), plain=row["plain"])
+
+
+def _filled_or_none(content: str, row: asyncpg.Record) -> Text | None:
+    try:
+        return _filled(Template.model_validate_json(content), row)
+    except (TemplateError, ValidationError):
+        return None

@@ -166,6 +166,7 @@ def _since(before: Story, after: Story) -> Story:
         _new(before.touches, after.touches),
         _new(before.holds, after.holds),
         _new(before.commands, after.commands),
+        _new(before.brakes, after.brakes),
         _new(before.points, after.points),
         _new(before.conversions, after.conversions),
     )

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from activities.database import Connection, connect
+from activities.database import Connection, connect, restrict
 from activities.migrations import ensure_migrated
 from cli.servers import local_stack
 from errors import DatabaseError
@@ -27,6 +27,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Connection]:
     await ensure_migrated(url)
     connection = await connect(url)
     try:
+        await restrict(connection)
         yield connection
     except (ConnectionError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError) as error:
         raise DatabaseError(

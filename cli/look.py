@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from textwrap import indent
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
 from activities.database import Connection
+from activities.decisions import Verified, verify_decisions
+from activities.evidence import read_evidence
 from activities.positions import Stand, stands_of
 from activities.reading import (
+    BrakeLine,
     CommandLine,
     ConversionLine,
     EntryLine,
@@ -22,6 +27,7 @@ from activities.reading import (
     RejectedLine,
     RunLine,
     TouchLine,
+    read_brakes,
     read_commands,
     read_conversions,
     read_entries,
@@ -33,12 +39,14 @@ from activities.reading import (
     read_runs,
     read_touches,
 )
+from activities.texts import texts_of
 from cli.database import open_database
-from cli.edge import run_async
+from cli.edge import run_async, some_rejected
 from cli.resend import send_again as resend
 from cli.show import print_json, print_table, told
 from errors import InputError
 from journeys.names import CustomerId
+from journeys.templates import Text
 from rules.commands import Verb
 from rules.customer_id import check_customer_id
 from settings import load_settings
@@ -71,8 +79,13 @@ class Story:
     touches: list[TouchLine]
     holds: list[HoldLine]
     commands: list[CommandLine]
+    brakes: list[BrakeLine]
     points: list[PointsLine]
     conversions: list[ConversionLine]
+
+
+Texts = Mapping[int, Text | None]
+"""What each touch says, by its id; none where it could not be filled in."""
 
 
 @click.command()
@@ -91,14 +104,26 @@ def customer(customer_id: str, as_json: bool) -> None:
 @click.command()
 @click.argument("customer_id", metavar="CUSTOMER")
 @_json_option
-def why(customer_id: str, as_json: bool) -> None:
-    """Show what CUSTOMER was sent, what not, what is held, and why; entries, commands, points and goals."""
-    settings = load_settings()
-    story = run_async(_read_story(check_customer_id(customer_id)))
-    if as_json:
-        print_json(asdict(story))
+@click.option("--text", "with_text", is_flag=True, help="With the exact words of each touch.")
+@click.option(
+    "--verify", is_flag=True, help="Judge each record again on the facts it holds; exit code 1 if one differs."
+)
+@click.option("--export", is_flag=True, help="All evidence as JSON Lines (docs/evidence.md).")
+def why(customer_id: str, as_json: bool, with_text: bool, verify: bool, export: bool) -> None:
+    """Show what CUSTOMER was sent, what not, what is held, and why; entries, commands, points and goals.
+
+    None of it needs Temporal.
+    """
+    if export + verify + with_text > 1:
+        raise InputError("--text, --verify and --export are asked for one at a time")
+    known, zone = check_customer_id(customer_id), load_settings().default_zone
+    if export:
+        run_async(_export(known))
+    elif verify:
+        _show_verified(known, run_async(_verify(known)), as_json, zone)
     else:
-        _show_story(story, settings.default_zone)
+        story, texts = run_async(_read_story(known, with_text))
+        _show_why(story, texts, as_json, zone)
 
 
 @click.command()
@@ -132,10 +157,24 @@ async def _read_card(customer_id: CustomerId) -> Card:
         )
 
 
-async def _read_story(customer_id: CustomerId) -> Story:
+async def _read_story(customer_id: CustomerId, with_text: bool) -> tuple[Story, Texts | None]:
     async with open_database(load_settings()) as connection:
         await _profile(connection, customer_id)
-        return await read_story(connection, customer_id)
+        texts = await texts_of(connection, customer_id) if with_text else None
+        return await read_story(connection, customer_id), texts
+
+
+async def _verify(customer_id: CustomerId) -> list[Verified]:
+    async with open_database(load_settings()) as connection:
+        await _profile(connection, customer_id)
+        return await verify_decisions(connection, customer_id)
+
+
+async def _export(customer_id: CustomerId) -> None:
+    async with open_database(load_settings()) as connection:
+        await _profile(connection, customer_id)
+        async for line in read_evidence(connection, customer_id):
+            click.echo(line)
 
 
 async def read_story(connection: Connection, customer_id: CustomerId) -> Story:
@@ -147,6 +186,7 @@ async def read_story(connection: Connection, customer_id: CustomerId) -> Story:
         touches=await read_touches(connection, customer_id),
         holds=await read_holds(connection, customer_id),
         commands=await read_commands(connection, customer_id),
+        brakes=await read_brakes(connection, customer_id),
         points=await read_points(connection, customer_id),
         conversions=await read_conversions(connection, customer_id),
     )
@@ -200,6 +240,47 @@ def _who_paused(run: Stand, commands: Sequence[CommandLine]) -> str:
     return f" by {given[-1].actor}: {given[-1].reason}" if given else ""
 
 
+def _show_why(story: Story, texts: Texts | None, as_json: bool, zone: ZoneInfo) -> None:
+    if as_json:
+        print_json(_with_texts(asdict(story), texts))
+        return
+    _show_story(story, zone)
+    if texts is not None:
+        _show_texts(story.touches, texts, zone)
+
+
+def _with_texts(story: dict[str, Any], texts: Texts | None) -> dict[str, Any]:
+    if texts is not None:
+        for touch in story["touches"]:
+            text = texts.get(touch["touch_id"])
+            touch["text"] = text.model_dump() if text else None
+    return story
+
+
+def _show_texts(touches: Sequence[TouchLine], texts: Texts, zone: ZoneInfo) -> None:
+    """The words as the customer got them, or would have got them if the touch had not been withheld."""
+    for touch in touches:
+        at, what, where, _ = _touch(touch)
+        click.echo(f"\n{told(at, zone)}  {what}, {where}")
+        text = texts.get(touch.touch_id)
+        words = f"{text.title}\n{text.body}" if text else "(its text could not be filled in)"
+        click.echo(indent(words, "    "))
+
+
+def _show_verified(customer_id: CustomerId, records: list[Verified], as_json: bool, zone: ZoneInfo) -> None:
+    """Every record that does not hold, and how many do."""
+    wrong = [record for record in records if record.disagreements]
+    if as_json:
+        print_json({"customer_id": customer_id, "records": len(records), "disagree": [asdict(one) for one in wrong]})
+    else:
+        for one in wrong:
+            click.echo(f"{told(one.planned_at, zone)}  {one.key}, {one.outcome}: {'; '.join(one.disagreements)}")
+        held = len(records) - len(wrong)
+        click.echo(f"{customer_id}: {held} of {len(records)} records agree with the gates on the facts they hold.")
+    if wrong:
+        some_rejected()
+
+
 def _show_story(story: Story, zone: ZoneInfo) -> None:
     """One table in the order in which things happened."""
     lines = sorted(happenings(story), key=lambda line: line[0])
@@ -218,6 +299,7 @@ def happenings(story: Story) -> Iterator[Line]:
     yield from map(_touch, story.touches)
     yield from map(_hold, story.holds)
     yield from map(_command, story.commands)
+    yield from map(_brake, story.brakes)
     for row in story.points:
         yield row.at, f"{row.amount:+,} points", f"{row.journey} / {row.step}", row.reason
     yield from map(_conversion, story.conversions)
@@ -256,6 +338,13 @@ def _command(command: CommandLine) -> Line:
     what = command.command if command.done else f"refused: {command.command}"
     answer = f" ({command.told})" if command.told else ""
     return command.at, what, command.journey, f"{command.actor}: {command.reason}{answer}"
+
+
+def _brake(brake: BrakeLine) -> Line:
+    """Who set it and why; what it stops."""
+    narrowed = (("journey", brake.journey), ("template", brake.template), ("channel", brake.channel))
+    where = ", ".join(f"{kind} {name}" for kind, name in narrowed if name) or "everything"
+    return brake.set_at, f"brake ({brake.mode})", where, f"{brake.set_by}: {brake.reason}"
 
 
 def _why(touch: TouchLine) -> str:

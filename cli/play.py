@@ -143,7 +143,7 @@ async def _theatre(settings: Settings) -> AsyncIterator[Theatre]:
         else:
             client = await connect_temporal(settings)
             url, ui_url = settings.require_database_url(), "the UI of your Temporal server"
-        pool = await open_pool(url)
+        pool = await open_pool(url, restricted=True)
         opened.push_async_callback(pool.close)
         yield Theatre(client, pool, ui_url)
 

@@ -40,6 +40,8 @@ def room_at(touch: CountedTouch, caps: Sequence[Cap], heard: Sequence[CountedTou
 
 
 def _room_under(cap: Cap, touch: CountedTouch, heard: Sequence[CountedTouch]) -> datetime:
+    if len(heard) < cap.touches:
+        return touch.at
     counted = sorted(one.at for one in heard if _counts(cap, touch, one))
     return touch.at if len(counted) < cap.touches else counted[-cap.touches] + cap.within
 

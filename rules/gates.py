@@ -223,6 +223,8 @@ def judge(touch: Touch, facts: Facts, key: str) -> Judgement:
     tried = [_channel_verdicts(touch, channel, facts) for channel in touch.channels[: touch.in_turn + 1]]
     verdicts = (*on_touch, *(verdict for one in tried for verdict in one))
     stopped = next((verdict for verdict in tried[-1] if verdict.result != "pass"), None)
+    if stopped is not None and stopped.result == "refuse" and touch.in_turn + 1 >= len(touch.channels):
+        return Judgement("withhold", _reason_for_all(tried), verdicts)
     return _decide(touch, facts, key, stopped, verdicts)
 
 
@@ -270,13 +272,18 @@ def _decide(touch: Touch, facts: Facts, key: str, stopped: Verdict | None, verdi
         case "hold":
             return Judgement("hold", stopped.reason, verdicts, _held_until(touch, stopped, facts, key))
         case "refuse":
-            last = touch.in_turn + 1 >= len(touch.channels)
             on_channel = [verdict for verdict in verdicts if verdict.channel == stopped.channel]
-            return Judgement("withhold" if last else "next_channel", _gravest(on_channel, 1), verdicts)
+            return Judgement("next_channel", _gravest(on_channel, 1), verdicts)
         case "pass":
             raise AssertionError("a verdict that stops does not pass")
         case _:
             assert_never(stopped.result)
+
+
+def _reason_for_all(tried: Sequence[Sequence[Verdict]]) -> str:
+    """Why a touch goes out on no channel: what stopped it on the one where it came past most gates."""
+    places = [next((n for n, one in enumerate(each) if one.result == "refuse"), -1) for each in tried]
+    return _gravest(tried[places.index(max(places))], 1)
 
 
 def _gravest(verdicts: Sequence[Verdict], channels: int) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from journeys.caps import CAPS, Cap
 from journeys.names import Channel, ContentHash, CustomerId, MessageClass, StepId
-from rules.caps import CountedTouch, Heard, caps_of, caps_on
+from rules.caps import CountedTouch, Heard, caps_of, caps_on, room_at
 from rules.effects import SendMessage
 from rules.gates import CHINA, HOLDOUT, Facts, Judgement, Touch, judge
 from rules.suitability import Investor, Product
@@ -60,20 +60,20 @@ class PaperGate:
     quiet_until: QuietUntil | None = None
     _remembered: dict[_Situation, Judgement] = field(default_factory=dict, compare=False, repr=False)
     """Without brakes most judgements depend on nothing else than this, so few are made for many customers."""
+    _caps: dict[tuple[MessageClass, Channel], tuple[Cap, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def judge(self, asked: PaperTouch, heard: Heard) -> Judgement:
         """As the durable world would; what quiet hours and caps have to say is asked if nothing else stops it."""
         touch = asked.touch
         judgement = self._always(asked, touch)
         carried = carries(judgement, touch)
-        if carried is None or not self._may_stop(carried, touch):
+        if carried is None or self._lets_pass(asked, touch, carried, heard):
             return judgement
-        facts = self._facts(asked, touch, heard)
-        return judgement if facts.quiet_until is None and not facts.heard else judge(touch, facts, _key(asked))
+        return judge(touch, self._facts(asked, touch, heard), _key(asked))
 
     def counts(self, touch: Touch, channel: Channel) -> bool:
         """Whether a touch on a channel counts against any cap."""
-        return bool(caps_on(touch.message_class, channel, self.caps))
+        return bool(self._caps_on(touch, channel))
 
     def _always(self, asked: PaperTouch, touch: Touch) -> Judgement:
         send = asked.send
@@ -88,9 +88,21 @@ class PaperGate:
             known = self._remembered[situation] = judge(touch, self._facts(asked, touch), _key(asked))
         return known
 
-    def _may_stop(self, channel: Channel, touch: Touch) -> bool:
-        quiet = self.quiet_until is not None and channel in self.interrupting
-        return quiet or self.counts(touch, channel)
+    def _lets_pass(self, asked: PaperTouch, touch: Touch, channel: Channel, heard: Heard) -> bool:
+        """Whether neither quiet hours nor caps can stop a touch that nothing else stops: so for most of them."""
+        if self.quiet_until is not None and channel in self.interrupting:
+            return False
+        caps = self._caps_on(touch, channel)
+        if not caps or not heard.touches and not heard.shadows:
+            return True
+        one = heard_as(asked.send, touch, channel)
+        return room_at(one, caps, heard.lately(one.at, asked.control_run)) <= one.at
+
+    def _caps_on(self, touch: Touch, channel: Channel) -> tuple[Cap, ...]:
+        asked = (touch.message_class, channel)
+        if (known := self._caps.get(asked)) is None:
+            known = self._caps[asked] = caps_on(*asked, self.caps)
+        return known
 
     def _facts(self, asked: PaperTouch, touch: Touch, heard: Heard | None = None) -> Facts:
         """Without `heard` as if quiet hours and caps were no matter."""

@@ -17,6 +17,9 @@ from embedded import EmbeddedStack
 
 _numbers = itertools.count(1)
 
+LONG = 120
+"""Seconds."""
+
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
@@ -59,6 +62,16 @@ async def _administer(stack: EmbeddedStack, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long (it has more time than the others) begins the share of a process: so none ends long after all."""
+    long = [item for item in items if (mark := item.get_closest_marker("timeout")) and mark.args[0] >= LONG]
+    short = [item for item in items if item not in long]
+    shares = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    for number, item in enumerate(reversed(long)):
+        short.insert(number % shares * len(short) // shares, item)
+    items[:] = short
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

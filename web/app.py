@@ -102,7 +102,7 @@ def _with_database(url: str, size: int) -> Callable[[Starlette], AbstractAsyncCo
     @asynccontextmanager
     async def lifespan(application: Starlette) -> AsyncIterator[dict[str, Pool]]:
         try:
-            pool = await open_pool(url, size=size, name="sojourn-web")
+            pool = await open_pool(url, size=size, name="sojourn-web", restricted=True)
         except DatabaseError as error:
             _LOG.error("%s", error)
             raise

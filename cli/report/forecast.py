@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from journeys.caps import CAPS
+from journeys.caps import CAPS, Cap
 from journeys.names import Channel
 from rules.gates import CAP, HOLDOUT
 from rules.record import Record
@@ -128,10 +128,13 @@ def loads(sent: Counter[Cell], days: range) -> Iterator[Load]:
 
 def caps_told() -> str:
     """What a cap hit is."""
-    here = [cap for cap in CAPS if cap.channel in (None, *Channel)]
-    classes = " or ".join(sorted({message_class for cap in here for message_class in cap.classes}))
-    told = " or ".join(f"{cap.touches} in {_told(cap.within)}" for cap in here)
-    return f"A cap hit is a message of {classes} beyond {told}: it is not sent."
+    *most, last = [_cap_told(cap) for cap in CAPS if cap.channel in (None, *Channel)]
+    return f"A cap hit is a message beyond {', '.join(most)} or {last}: it is not sent."
+
+
+def _cap_told(cap: Cap) -> str:
+    where = f" by {cap.channel}" if cap.channel else ""
+    return f"{cap.touches}{where} in {_told(cap.within)} ({', '.join(sorted(cap.classes))})"
 
 
 def _load(channel: str, sent: Counter[Cell], days: range) -> Load:

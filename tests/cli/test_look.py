@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
+from activities.database import Connection
+from activities.evidence import KINDS
 from cli import resend
 from cli.servers import connect_temporal
 from embedded import EmbeddedStack
 from errors import EngineError
-from journeys.names import CustomerId
+from journeys.names import Channel, CustomerId, Language
+from journeys.templates import templates
 from settings import Settings, load_settings
 from tests.cli.conftest import Books, Sojourn
+
+ROOT = Path(__file__).parents[2]
 
 LIFE = """
 INSERT INTO customer (customer_id, stage, stage_since, risk_class, tags)
@@ -315,3 +323,114 @@ def test_an_id_that_is_not_rejected_is_refused(sojourn: Sojourn) -> None:
     """And so is a correction of nothing."""
     assert "nothing rejected has the id 7" in sojourn("rejected", "--send-again", 7).err
     assert "say which with --send-again" in sojourn("rejected", "--data", "{}").err
+
+
+@pytest.mark.usefixtures("life")
+def test_why_names_the_brake_that_kept_a_touch_back(sojourn: Sojourn, books: Books) -> None:
+    """Who pressed the button, and why; one for another journey concerned nobody here."""
+    books.write(
+        "INSERT INTO brake (mode, reason, journey, set_by, set_at) VALUES"
+        " ('hold', 'wrong text', 'win-back', 'zhao', '2026-03-07T01:00Z'),"
+        " ('hold', 'elsewhere', 'growth-nudges', 'zhao', '2026-03-07T01:00Z')"
+    )
+    out = sojourn("why", "C-1").out
+    assert "brake (hold)" in out
+    assert "zhao: wrong text" in out
+    assert "elsewhere" not in out
+
+
+@pytest.mark.usefixtures("life")
+def test_records_that_do_not_hold_are_listed_with_exit_code_1(sojourn: Sojourn) -> None:
+    """For programs, too."""
+    ran = sojourn("why", "C-1", "--verify")
+    assert ran.code == 1
+    assert "C-1/win-back/1/we-are-here/1, withheld: the record is not whole" in ran.out
+    assert ran.out.endswith("C-1: 0 of 2 records agree with the gates on the facts they hold.\n")
+    assert len(json.loads(sojourn("why", "C-1", "--verify", "--json").out)["disagree"]) == 2
+
+
+@pytest.mark.usefixtures("life")
+def test_of_a_customer_without_touches_everything_holds(sojourn: Sojourn) -> None:
+    """There is nothing that could not."""
+    assert sojourn("why", "C-2", "--verify").code == 0
+
+
+@pytest.mark.usefixtures("life")
+def test_evidence_is_exported_as_lines(sojourn: Sojourn) -> None:
+    """Each of them a JSON object."""
+    ran = sojourn("why", "C-1", "--export")
+    kinds = [json.loads(line)["kind"] for line in ran.out.splitlines()]
+    assert {"decision", "hold", "entry", "command", "points", "conversion"} <= {*kinds}
+
+
+@pytest.mark.usefixtures("life")
+def test_a_text_that_cannot_be_read_any_more_is_told_as_that(sojourn: Sojourn) -> None:
+    """The others are shown nonetheless."""
+    assert "(its text could not be filled in)" in sojourn("why", "C-1", "--text").out
+    assert json.loads(sojourn("why", "C-1", "--text", "--json").out)["touches"][0]["text"] is None
+
+
+@pytest.mark.usefixtures("life")
+def test_text_is_shown_with_each_touch(sojourn: Sojourn, books: Books) -> None:
+    """Title and body, as the customer read them."""
+    template = next(one for one in templates().values() if one.name == "welcome")
+    books.write("ALTER TABLE template_content DISABLE TRIGGER USER")
+    books.write("UPDATE template_content SET content = $1", template.model_dump(mode="json"))
+    text = template.text(Language.CHINESE, Channel.INBOX)
+    assert f"    {text.title}\n    {text.body.splitlines()[0]}" in sojourn("why", "C-1", "--text").out
+
+
+@pytest.mark.usefixtures("life")
+@pytest.mark.parametrize("options", [("--text", "--verify"), ("--export", "--verify"), ("--export", "--text")])
+def test_one_way_to_look_at_a_time(sojourn: Sojourn, options: tuple[str, str]) -> None:
+    """They answer different questions."""
+    assert "one at a time" in sojourn("why", "C-1", *options).err
+
+
+@pytest.mark.usefixtures("life")
+@pytest.mark.parametrize("option", [(), ("--text",), ("--verify",)])
+def test_why_takes_as_many_statements_for_many_touches_as_for_few(
+    sojourn: Sojourn, books: Books, monkeypatch: pytest.MonkeyPatch, option: tuple[str, ...]
+) -> None:
+    """So it answers in a second for 2,000 touches."""
+    few = statements(sojourn, monkeypatch, *option)
+    books.write(MANY)
+    assert statements(sojourn, monkeypatch, *option) == few < 20
+
+
+MANY = """
+INSERT INTO touch (customer_id, journey, entry, step, occurrence, definition, template, content_hash, message_class,
+                   channel, language, planned_at, judged_at, outcome, facts, verdicts)
+SELECT 'C-1', 'win-back', 1, 'again', number, 'abc', 'welcome', 'h', 'service', 'inbox', 'zh-CN', now(), now(), 'sent',
+       '{}', '[]'
+FROM generate_series(1, 200) AS number
+"""
+
+
+def statements(sojourn: Sojourn, monkeypatch: pytest.MonkeyPatch, *option: str) -> int:
+    """How many queries `why` makes."""
+    asked: list[str] = []
+    fetch = asyncpg.Connection.fetch
+
+    async def counted(self: Any, query: str, *arguments: Any, **options: Any) -> Any:
+        asked.append(query)
+        return await fetch(self, query, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncpg.Connection, "fetch", counted)
+        sojourn("why", "C-1", *option)
+    return len(asked)
+
+
+def test_every_field_of_the_evidence_is_documented(books: Books) -> None:
+    """In the order in which the statement names them."""
+    _, _, text = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8").partition("## Kinds")
+    documented = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", text, re.MULTILINE))
+
+    async def columns(connection: Connection) -> dict[str, list[str]]:
+        return {
+            kind: [one.name for one in (await connection.prepare(statement)).get_attributes()]
+            for kind, statement in KINDS.items()
+        }
+
+    assert {kind: re.findall(r"`(\w+)`", fields) for kind, fields in documented.items()} == books.use(columns)

@@ -292,7 +292,7 @@ def test_cap_hits_are_counted_and_not_sent(
         ("2026-03-02", "served", "app_push", "2", "2", "0", "0", "0"),
     ]
     said = capsys.readouterr().out
-    assert "beyond 1 in 1 day or 3 in 7 days: it is not sent." in said
+    assert "beyond 1 in 1 day (advice, marketing), 3 in 7 days (advice, marketing) or 2 by sms in 30 days" in said
     assert "it is not sent." in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 

@@ -2,26 +2,83 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 import pytest
 
-from activities.channels import RefusedReason, UnknownReason
+from activities.channels import PostponedReason, RefusedReason, UnknownReason
 from journeys import JOURNEYS
 from journeys.lifecycle import LIFECYCLE_POLICY
 from journeys.names import CustomerId, JourneyName, Language, Stage, StepId
 from journeys.published import with_templates
 from journeys.templates import templates
-from rules import card
+from rules import card, gates, suitability
 from rules.definitions import define
 from rules.state import CustomerState, EndedNote, Lifecycle, Phase, Run, TouchNote
 from rules.wording import LABELS, reason
 from workflows.customer import CANCEL_REFUSED
 
 MONDAY = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+SUPPRESSIONS = ("complaint", "deceased", "closed", "legal")
+
+
+def reasons_of_the_gates() -> set[str]:
+    """Every reason that a gate may give, read from the code that makes its verdict."""
+    calls = [node for node in ast.walk(ast.parse(inspect.getsource(gates))) if isinstance(node, ast.Call)]
+    words = {
+        word
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id in REASON_AT and len(call.args) > REASON_AT[call.func.id]
+        for word in _words(call.args[REASON_AT[call.func.id]])
+    }
+    assert {"not_approved", "recalled", "opted_out", "quiet_hours", "cap", "holdout", "suppressed: "} <= words
+    return {word for word in words if not word.endswith(" ")} | {f"suppressed: {one}" for one in SUPPRESSIONS}
+
+
+REASON_AT = {"_verdict": 1, "Verdict": 2}
+"""Where the reason stands among the arguments."""
+
+
+def _words(expression: ast.expr) -> Iterator[str]:
+    """The texts that an expression may be, not those that it compares with."""
+    match expression:
+        case ast.IfExp():
+            yield from (*_words(expression.body), *_words(expression.orelse))
+        case ast.JoinedStr():
+            yield from _words(expression.values[0])
+        case ast.Constant(value=str(word)) if word:
+            yield word
+        case ast.Name(id=name) if name.isupper():
+            yield getattr(gates, name)
+
+
+UNSUITABLE = [f"unsuitable: {word}" for word in re.findall(r'"([a-z]+(?:_[a-z]+)+)"', inspect.getsource(suitability))]
+
+
+def test_every_reason_of_the_gates_is_found() -> None:
+    """Those of the suitability rules stand in their own module."""
+    assert {"unsuitable: not_assessed", "unsuitable: above_risk_class", "unsuitable: type_not_wanted"} <= {*UNSUITABLE}
+    assert len(reasons_of_the_gates()) > len(SUPPRESSIONS)
+
+
 GATE_REASONS = ("no_consent", "opted_out", "unreachable", "stale", "overtaken: deposit_made", "brake", "template_error")
-RUN_OVER = ("goal", "goal_late", "completed", "expired", "exit: account_closed", "exit: opted_out_of_marketing")
+RUN_OVER = (
+    "goal",
+    "goal_late",
+    "completed",
+    "expired",
+    "exit: account_closed",
+    "exit: opted_out_of_marketing",
+    "displaced",
+    "ended_by_command",
+    "time_past",
+    "paused",
+)
 
 
 @pytest.fixture
@@ -128,8 +185,13 @@ def test_a_card_is_never_too_long_and_ends_with_a_whole_line(onboarding: Run, la
     assert rendered.splitlines()[-2].endswith("|")
 
 
+CHANNEL_REASONS = [*get_args(RefusedReason), *get_args(UnknownReason), *get_args(PostponedReason)]
+
+
 @pytest.mark.parametrize("language", Language)
-@pytest.mark.parametrize("name", [*GATE_REASONS, *RUN_OVER, *get_args(RefusedReason), *get_args(UnknownReason)])
+@pytest.mark.parametrize(
+    "name", [*GATE_REASONS, *RUN_OVER, *CHANNEL_REASONS, *sorted(reasons_of_the_gates()), *UNSUITABLE]
+)
 def test_each_reason_is_a_sentence_that_may_be_said(name: str, language: Language) -> None:
     """No customer is told `no_consent`."""
     assert reason(name, language)[-1] in "。."

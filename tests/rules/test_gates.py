@@ -333,6 +333,22 @@ def test_gate_11_caps_are_in_rolling_windows(before: Any, expected: Any) -> None
     assert come_to(judged(heard=before, touch={"message_class": SERVICE})) == PASSES
 
 
+SMS = heard(2 * DAY, 29 * DAY, kind=MessageClass.EDUCATION, channel=Channel.SMS)
+BY_SMS = {
+    "a third in 30 days": (Channel.SMS, SMS, withheld("cap")),
+    "a third after them": (Channel.SMS, (*SMS[:1], *heard(30 * DAY, kind=MARKETING, channel=Channel.SMS)), PASSES),
+    "another channel": (INBOX, SMS, PASSES),
+}
+
+
+@pytest.mark.parametrize(("channel", "before", "expected"), BY_SMS.values(), ids=BY_SMS)
+def test_gate_11_two_sms_in_30_days(channel: Channel, before: Any, expected: Any) -> None:
+    """Other than of service, where a deployment lets SMS carry them at all; the other channels do not count it."""
+    touch = {"message_class": MessageClass.EDUCATION, "channels": (channel,)}
+    allowed = ((Channel.SMS, MessageClass.EDUCATION),)
+    assert come_to(judged(touch=touch, heard=before, also_carries=allowed)) == expected
+
+
 def test_gate_11_a_touch_that_may_wait_is_held_until_there_is_room() -> None:
     """Under all its caps: of a window that is full by two the second one has to leave."""
     judgement = judged(touch={"holds_on_cap": True, "expires": 9 * DAY}, heard=heard(HOUR, 3 * DAY, 4 * DAY, 5 * DAY))
@@ -402,6 +418,15 @@ def test_the_legal_gates_are_all_asked_and_the_gravest_names_the_reason(gravest:
     said = {verdict.gate: verdict.result for verdict in judgement.verdicts}
     for gate in (*BAD, "class_carried"):
         assert said[gate] == ("refuse" if gate in refusing else "pass")
+
+
+def test_the_reason_is_that_of_the_channel_that_came_farthest() -> None:
+    """Who consented to one channel alone is not told of consent when a brake stopped the message there."""
+    both = {"channels": (PUSH, INBOX), "in_turn": 1}
+    stopped = judged(touch=both, consents=((MARKETING, PUSH),), brakes=brake(DROP))
+    assert come_to(stopped) == withheld("brake")
+    assert come_to(judged(touch=both, consents=(), unreachable=(PUSH,))) == withheld("no_consent")
+    assert come_to(judged(touch=both, consents=((MARKETING, PUSH),), unreachable=(PUSH,))) == withheld("no_consent")
 
 
 def test_a_hold_is_spread_and_the_same_for_the_same_touch() -> None:

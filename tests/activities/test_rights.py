@@ -1,0 +1,134 @@
+"""The rights of the running product: it writes books, and the database does not let it rewrite them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from activities.brakes import BrakeScope, put_brake_on
+from activities.database import Connection, Pool, connect, may_rewrite_books, open_pool, restrict
+from activities.migrations import migrate
+from embedded import EmbeddedStack
+from rules.gates import BrakeMode
+from tests.activities.conftest import Connect
+from tests.activities.touches import put_touch
+
+BOOKS = (
+    "SELECT relname::text FROM pg_class JOIN pg_trigger ON tgrelid = pg_class.oid"
+    " WHERE tgname = 'append_only' ORDER BY relname"
+)
+CHANGES = [
+    "UPDATE touch SET facts = '{}'",
+    "UPDATE touch SET verdicts = '[]'",
+    "UPDATE touch SET channel = 'sms'",
+    "UPDATE audit SET reason = 'another'",
+    "UPDATE consent SET given = true",
+    "UPDATE template_content SET content = '{}'",
+    "UPDATE brake SET set_by = 'nobody'",
+    "DELETE FROM touch",
+    "DELETE FROM points_ledger",
+    "DELETE FROM touch_hold",
+    "DELETE FROM brake",
+    "TRUNCATE touch CASCADE",
+    "ALTER TABLE touch DISABLE TRIGGER ALL",
+    "SET session_replication_role = replica",
+    "DROP TABLE audit",
+    "SELECT grant_to_application()",
+]
+
+
+@pytest.fixture
+async def owner(connected: Connect) -> Connection:
+    """Whoever migrated, with all triggers off."""
+    owner = await connected()
+    for table in ("touch", "audit", "consent", "template_content", "points_ledger"):
+        await owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+    return owner
+
+
+@pytest.fixture
+async def product(database_url: str) -> AsyncIterator[Pool]:
+    """The running product."""
+    pool = await open_pool(database_url, size=2, restricted=True)
+    yield pool
+    await pool.close()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_no_record_is_changed_or_deleted_even_without_triggers(
+    owner: Connection, product: Pool, change: str
+) -> None:
+    """The right is missing, so there is nothing for a trigger to forbid."""
+    await put_touch(owner)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await product.execute(change)
+
+
+async def test_a_settled_record_stays_as_it_is_even_without_triggers(owner: Connection, product: Pool) -> None:
+    """Only what is open can be settled; the rest is not there for an update."""
+    await put_touch(owner, "withheld", step="one")
+    await put_touch(owner, "claimed", step="two")
+    await product.execute("UPDATE touch SET outcome = 'sent', reason = ''")
+    rows = await owner.fetch("SELECT step, outcome FROM touch ORDER BY step")
+    assert [tuple(row) for row in rows] == [("one", "withheld"), ("two", "sent")]
+
+
+async def test_every_book_is_only_read_and_written_on(connected: Connect, product: Pool) -> None:
+    """Also those that come later: a migration that adds a table grants what it needs, and no more."""
+    for (table,) in await (await connected()).fetch(BOOKS):
+        rights = [
+            await product.fetchval("SELECT has_table_privilege($1, $2)", table, right)
+            for right in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+        ]
+        assert (table, rights) == (table, [True, True, False, False, False])
+
+
+async def test_every_table_can_be_read(product: Pool) -> None:
+    """One that was forgotten would stop the product at its first look."""
+    rows = await product.fetch(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')"
+        " AND NOT has_table_privilege(oid, 'SELECT')"
+    )
+    assert rows == []
+
+
+async def test_a_stop_is_seen_by_the_gates_at_once(connected: Connect) -> None:
+    """The number of the change is given out under a lock that the product could not take by itself."""
+    product = await connected()
+    await restrict(product)
+    await put_brake_on(product, BrakeScope(), BrakeMode.HOLD, reason="test", actor="li")
+    assert await product.fetchval("SELECT what FROM gate_change") == "brake"
+
+
+async def test_who_could_rewrite_the_books_is_told(connected: Connect) -> None:
+    """A worker says so at its start; with the role taken there is nothing to say."""
+    connection = await connected()
+    assert await may_rewrite_books(connection)
+    await restrict(connection)
+    assert not await may_rewrite_books(connection)
+
+
+@pytest.fixture
+async def owned(empty_database_url: str, stack: EmbeddedStack) -> str:
+    """An empty database whose owner may give the role away, but was not told to take it: as who made it is."""
+    owner = await connect(empty_database_url)
+    await owner.execute("CREATE ROLE owner LOGIN PASSWORD 'test'")
+    await owner.execute("GRANT sojourn_app TO owner WITH ADMIN TRUE, SET FALSE, INHERIT FALSE")
+    await owner.execute(f"ALTER DATABASE {await owner.fetchval('SELECT current_database()')} OWNER TO owner")
+    await owner.close()
+    return empty_database_url.replace(f"sojourn:{stack.secret('postgres')}@", "owner:test@")
+
+
+@pytest.mark.usefixtures("migrated")
+async def test_an_owner_who_is_nobody_special_takes_the_role(owned: str) -> None:
+    """Also where the login that migrates is the one that works, the product cannot rewrite its books."""
+    connection = await connect(owned)
+    await restrict(connection)
+    assert await connection.fetchval("SELECT current_user") == "owner"
+    await migrate(owned)
+    await restrict(connection)
+    assert await connection.fetchval("SELECT current_user") == "sojourn_app"
+    assert not await may_rewrite_books(connection)
+    await connection.close()
