@@ -8,7 +8,6 @@ from types import MappingProxyType
 import pytest
 
 from activities.local_time import resolve_local_time
-from journeys import channels
 from journeys.events import (
     EventType,
     account_opened,
@@ -94,7 +93,7 @@ def test_a_purpose_is_not_weaker_than_a_text(purpose: str, template: str, weaker
 
 def test_a_touch_needs_a_channel_that_may_carry_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
     """A channel for service alone takes no marketing; one that may, beside it, is enough."""
-    service_only = {**channels.CARRIES, Channel.APP_PUSH: frozenset({MessageClass.SERVICE})}
+    service_only = {**dict.fromkeys(Channel, frozenset({MessageClass.SERVICE})), Channel.INBOX: frozenset(MessageClass)}
     monkeypatch.setattr("rules.checks.CARRIES", MappingProxyType(service_only))
     assert problems(send(MARKETING, channels=[Channel.APP_PUSH]), send(SERVICE, channels=[Channel.APP_PUSH])) == [
         "trial: step 'what-is-new' sends marketing on app_push only, which may not carry it: add one of inbox."
