@@ -24,6 +24,7 @@ COMMANDS = {
     "migrate": Lazy("cli.migrate:migrate", "Bring the database schema up to date."),
     "customers": Lazy("cli.imports:customers", "Load reachability, consent, language and tags from a file."),
     "facts": Lazy("cli.imports:facts", "Load what the broker's own books say from a file."),
+    "products": Lazy("cli.imports:products", "Load products and their risk levels from a file."),
     "event": Lazy("cli.events:event", "Tell one customer's workflow that something happened."),
     "events": Lazy("cli.events:events", "Send the events of a file."),
     "receipts": Lazy("cli.receipts:receipts", "Load what became of messages from a file."),

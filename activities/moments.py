@@ -36,3 +36,6 @@ def _plausible(at: datetime, info: ValidationInfo) -> datetime:
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_plausible)]
 """A time that something happened, in UTC."""
+
+Deadline = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(lambda at: at.astimezone(UTC))]
+"""A time that may be still to come, in UTC."""

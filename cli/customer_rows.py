@@ -13,13 +13,20 @@ from journeys.names import Channel
 
 REACHABLE = {f"reachable_{channel}": channel for channel in Channel}
 CLEAR = "-"
-"""In the cell for tags: the customer has none from now on."""
+"""In the cell for tags or product types: the customer has none from now on."""
 
 COLUMNS = (
     "customer_id",
     "zone",
     "language",
     "risk_class",
+    "lowest_class",
+    "professional",
+    "assessed_at",
+    "assessed_until",
+    "longest_term",
+    "personalised",
+    "product_types",
     "tags",
     *REACHABLE,
     "consent",
@@ -31,17 +38,28 @@ COLUMNS = (
     "opt_out_lifted",
     "opt_out_source",
     "opt_out_at",
+    "suppression",
+    "suppression_lifted",
+    "suppression_source",
+    "suppression_at",
 )
+PLAIN = COLUMNS.index("product_types")
+"""Up to here a column is a field as it stands."""
 
 
 def nested(cells: Mapping[str, str]) -> dict[str, Any]:
     """The row of a CSV in the shape of `CustomerUpdate`. Raises `InputError` for evidence that is missing."""
-    row: dict[str, Any] = {name: cells[name] for name in COLUMNS[:4] if cells.get(name)}
-    if tags := cells.get("tags"):
-        row["tags"] = [] if tags == CLEAR else _list(tags)
+    row: dict[str, Any] = {name: cells[name] for name in COLUMNS[:PLAIN] if cells.get(name)}
+    for name in ("product_types", "tags"):
+        if cell := cells.get(name):
+            row[name] = [] if cell == CLEAR else _list(cell)
     row["reachable"] = {channel: cells[name] for name, channel in REACHABLE.items() if cells.get(name)}
     row["consents"] = [*_consents(cells, "consent", given=True), *_consents(cells, "consent_withdrawn", given=False)]
     row["opt_outs"] = [*_opt_outs(cells, "opt_out", active=True), *_opt_outs(cells, "opt_out_lifted", active=False)]
+    row["suppressions"] = [
+        *_suppressions(cells, "suppression", active=True),
+        *_suppressions(cells, "suppression_lifted", active=False),
+    ]
     return row
 
 
@@ -56,6 +74,10 @@ def column_of(place: Sequence[int | str]) -> str:
             return f"opt_out_{field}"
         case ("opt_outs", *_):
             return "opt_out"
+        case ("suppressions", _, "source" | "at" as field, *_):
+            return f"suppression_{field}"
+        case ("suppressions", *_):
+            return "suppression"
         case ("reachable", channel, *_):
             return f"reachable_{channel}"
         case _:
@@ -84,6 +106,16 @@ def _opt_outs(cells: Mapping[str, str], column: str, *, active: bool) -> Iterato
             "active": active,
             "source": _evidence(cells, column, "opt_out_source"),
             "at": _evidence(cells, column, "opt_out_at"),
+        }
+
+
+def _suppressions(cells: Mapping[str, str], column: str, *, active: bool) -> Iterator[dict[str, Any]]:
+    for reason in _list(cells.get(column, "")):
+        yield {
+            "reason": reason,
+            "active": active,
+            "source": _evidence(cells, column, "suppression_source"),
+            "at": _evidence(cells, column, "suppression_at"),
         }
 
 

@@ -1,4 +1,4 @@
-"""`starter.py customers FILE` and `starter.py facts FILE`: files into the database, in batches."""
+"""`starter.py customers FILE`, `facts FILE` and `products FILE`: files into the database, in batches."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from activities.customers import CustomerUpdate, import_customers
 from activities.facts import Fact, FactRow, fact_of, import_facts
 from activities.imported import Imported
 from activities.moments import TimeContext
+from activities.products import ProductRow, import_products
 from cli.customer_rows import COLUMNS, column_of, nested
 from cli.database import open_database
 from cli.edge import run_async
@@ -70,6 +71,23 @@ def facts(file: Path, rejects: Path | None) -> None:
     rejected.leave()
 
 
+@click.command()
+@file_argument
+@rejects_option
+def products(file: Path, rejects: Path | None) -> None:
+    """Load products with risk level, type, term and validity from FILE (CSV or JSON Lines).
+
+    docs/files.md describes the columns. Gates ask the products before a message that names one is sent.
+    """
+    with Rejects(file, rejects) as rejected:
+        loaded = run_async(load_products(load_settings(), file, rejected))
+        click.echo(
+            f"{loaded.taken:,} rows taken, {rejected.count:,} rejected:"
+            f" {loaded.changed:,} products changed, {loaded.new:,} of them new."
+        )
+    rejected.leave()
+
+
 @dataclass(slots=True)
 class Loaded:
     """What came of a file: rows taken; what was new, and what changed (new included)."""
@@ -104,6 +122,18 @@ async def load_facts(settings: Settings, file: Path, rejects: Rejects) -> Loaded
 
         async with open_database(settings) as connection:
             return await load(table, rejects, read, partial(import_facts, connection), path_of)
+
+
+async def load_products(settings: Settings, file: Path, rejects: Rejects) -> Loaded:
+    """Load a file of products; what cannot be taken goes to `rejects`. InputError if it is no such file."""
+    needed = ("product_id", "name", "risk_level", "product_type", "valid_from")
+    with open_table(file, needed=needed, allowed=tuple(ProductRow.model_fields)) as table:
+
+        def read(row: Row) -> ProductRow:
+            return ProductRow.model_validate({name: cell for name, cell in row.values.items() if cell != ""})
+
+        async with open_database(settings) as connection:
+            return await load(table, rejects, read, partial(import_products, connection), path_of)
 
 
 async def load(
