@@ -25,6 +25,8 @@ BRAKE_RECHECK = timedelta(minutes=15)
 BRAKE_JITTER = timedelta(minutes=3)
 QUIET_JITTER = timedelta(minutes=30)
 CAP_JITTER = timedelta(minutes=3)
+STALE_FOR_SURE = timedelta(minutes=1)
+"""A held touch is looked at so long after it has expired: later than any clock's grace."""
 CHINA = timedelta(hours=8)
 """China has one time and no summer time: the day of an approval ends at midnight there."""
 APPROVED_CLASSES = (MessageClass.MARKETING, MessageClass.ADVICE)
@@ -217,7 +219,7 @@ def judge(touch: Touch, facts: Facts, key: str) -> Judgement:
         verdicts = (*on_touch, *_legal_on_channels(touch, facts))
         return Judgement("withhold", _gravest(verdicts, len(touch.channels)), verdicts)
     if (paused := next((verdict for verdict in on_touch if verdict.result == "hold"), None)) is not None:
-        return Judgement("hold", paused.reason, tuple(on_touch), _held_until(paused, facts, key))
+        return Judgement("hold", paused.reason, tuple(on_touch), _held_until(touch, paused, facts, key))
     tried = [_channel_verdicts(touch, channel, facts) for channel in touch.channels[: touch.in_turn + 1]]
     verdicts = (*on_touch, *(verdict for one in tried for verdict in one))
     stopped = next((verdict for verdict in tried[-1] if verdict.result != "pass"), None)
@@ -266,7 +268,7 @@ def _decide(touch: Touch, facts: Facts, key: str, stopped: Verdict | None, verdi
         return Judgement(decision, held_out.reason, (*verdicts, held_out))
     match stopped.result:
         case "hold":
-            return Judgement("hold", stopped.reason, verdicts, _held_until(stopped, facts, key))
+            return Judgement("hold", stopped.reason, verdicts, _held_until(touch, stopped, facts, key))
         case "refuse":
             last = touch.in_turn + 1 >= len(touch.channels)
             on_channel = [verdict for verdict in verdicts if verdict.channel == stopped.channel]
@@ -287,10 +289,15 @@ def _gravest(verdicts: Sequence[Verdict], channels: int) -> str:
     return next(verdict.reason for verdict in refused if verdict.gate not in LEGAL)
 
 
-def _held_until(stopped: Verdict, facts: Facts, key: str) -> datetime:
-    """When to look again: at the end that the gate knows, or soon; spread over the customers, so that a backlog does
-    not leave in one burst.
-    """
+def _held_until(touch: Touch, stopped: Verdict, facts: Facts, key: str) -> datetime:
+    """When to look again: at the end that the gate knows, or soon; but once the touch is stale at the latest."""
+    until = _look_again(stopped, facts, key)
+    expires = _expires(touch)
+    return until if expires is None else min(until, facts.judged_at - facts.late_by + expires + STALE_FOR_SURE)
+
+
+def _look_again(stopped: Verdict, facts: Facts, key: str) -> datetime:
+    """Spread over the customers, so that a backlog does not leave in one burst."""
     if stopped.until is None:
         return facts.judged_at + BRAKE_RECHECK + _spread(BRAKE_JITTER, key)
     return stopped.until + _spread(QUIET_JITTER if stopped.gate == "quiet_hours" else CAP_JITTER, key)
@@ -307,10 +314,15 @@ def _not_overtaken(facts: Facts) -> Verdict:
     return _verdict("overtaken", f"overtaken: {facts.overtaken_by}" if facts.overtaken_by else "")
 
 
+def _expires(touch: Touch) -> timedelta | None:
+    """How long after its due time a touch may still be sent; none without an end."""
+    if touch.expires is None and touch.message_class is MessageClass.MARKETING:
+        return MARKETING_EXPIRES
+    return touch.expires
+
+
 def _not_stale(touch: Touch, facts: Facts) -> Verdict:
-    expires = touch.expires
-    if expires is None and touch.message_class is MessageClass.MARKETING:
-        expires = MARKETING_EXPIRES
+    expires = _expires(touch)
     return _verdict("stale", "stale" if expires is not None and facts.late_by > expires else "")
 
 
@@ -329,7 +341,7 @@ def _approved(touch: Touch, facts: Facts) -> Verdict:
     """The last day of an approval is one on which it holds."""
     needed = touch.message_class in APPROVED_CLASSES or touch.product is not None or touch.critical
     ended = touch.approved_until is not None and (facts.judged_at + CHINA).date() > touch.approved_until
-    return _verdict("approval", "not_approved" if needed and (touch.approval is None or ended) else "")
+    return _verdict("approval", "not_approved" if needed and (not touch.approval or ended) else "")
 
 
 def _not_recalled(facts: Facts) -> Verdict:
