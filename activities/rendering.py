@@ -103,7 +103,7 @@ def _missing(source: str, variables: Mapping[str, object]) -> str:
     missing = sorted(names_in(source) - variables.keys())
     if not missing:
         return "it uses a part of a variable that is not there; correct the text, or send the whole value"
-    return f"nothing gives it {', '.join(missing)}; take the variables out of the text"
+    return f"nothing gives it {', '.join(missing)}; take the variables out of the text, or name them under [variables]"
 
 
 def names_in(source: str) -> set[str]:

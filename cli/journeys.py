@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
 
-from activities.rendering import render
+from cli.texts import text_problems, text_warnings
 from cli.walked import Walked
 from errors import InputError, JourneyError, TemplateError
 from journeys import JOURNEYS
@@ -16,6 +17,7 @@ from journeys.names import Language
 from journeys.published import Published, with_templates
 from journeys.templates import Template, templates
 from journeys.words import Journey, Send, all_steps
+from rules.gates import CHINA
 
 PROBLEMS_FOUND = 1
 
@@ -32,6 +34,8 @@ def check() -> None:
         click.echo(problem)
     if problems:
         raise click.exceptions.Exit(PROBLEMS_FOUND)
+    for warning in text_warnings((with_templates(journey, templates()) for journey in JOURNEYS), _today()):
+        click.echo(f"warning: {warning}", err=True)
     live = sum(journey.state == "live" for journey in JOURNEYS)
     click.echo(f"All is well: {len(JOURNEYS)} journeys, {live} of them live, {len(templates())} templates.")
     for journey in JOURNEYS:
@@ -91,6 +95,11 @@ def journey_named(name: str) -> Journey:
     raise InputError(f"there is no journey {name!r}: the journeys are {', '.join(sorted(j.name for j in JOURNEYS))}")
 
 
+def _today() -> date:
+    """The day in China, where an approval ends."""
+    return (datetime.now(UTC) + CHINA).date()
+
+
 def _problems(journey: Journey) -> Iterator[str]:
     try:
         value = with_templates(journey, templates())
@@ -98,7 +107,7 @@ def _problems(journey: Journey) -> Iterator[str]:
         yield f"{error}."
         return
     yield from _missing_texts(journey, value)
-    yield from _unsendable_texts(journey, value)
+    yield from text_problems(value, _today())
     yield from _problems_of_paths(value)
     if journey.state == "live" and not publications.is_published(value):
         yield _not_published(journey)
@@ -130,17 +139,6 @@ def _missing_texts(journey: Journey, value: Published) -> Iterator[str]:
                 if sentence not in said:
                     said.add(sentence)
                     yield sentence
-
-
-def _unsendable_texts(journey: Journey, value: Published) -> Iterator[str]:
-    """Each text that a send could not fill in: it has nothing to give to a variable."""
-    for template in value.templates.values():
-        for language, channels in template.texts.items():
-            for channel in channels:
-                try:
-                    render(template, language, channel, {})
-                except TemplateError as error:
-                    yield f"{journey.name}: in {language}, {error}."
 
 
 def _places_without_text(step: Send, template: Template) -> Iterator[str]:

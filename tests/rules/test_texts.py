@@ -1,0 +1,161 @@
+"""What a text may not say and what it has to, with the words that only look like it."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from journeys.names import Channel, Language, MessageClass, TemplateName
+from journeys.templates import Adviser, Template, Text
+from rules.texts import Place, ends_soon, findings
+
+TODAY = date(2026, 11, 22)
+CHINESE, ENGLISH = Language.CHINESE, Language.ENGLISH
+RISK = {CHINESE: "市场有风险，投资需谨慎。", ENGLISH: "Investing carries risk."}
+STOP = {CHINESE: "退订：我的—设置—通知。", ENGLISH: "Stop: Me > Settings > Notices."}
+NAME = {CHINESE: "【旅程证券】", ENGLISH: "Sojourn Securities: "}
+
+
+def template(language: Language, body: str, **differences: object) -> Template:
+    """An approved text of class education with one language."""
+    text = Text(title=f"{NAME[language]}hello", body=body)
+    whole = Template(
+        name=TemplateName("hello"),
+        message_class=MessageClass.EDUCATION,
+        sender="Sojourn Securities",
+        approval="HG-1",
+        texts={language: {Channel.INBOX: text}},
+    )
+    return whole.model_copy(update=differences)
+
+
+def said_of(language: Language, words: str, **differences: object) -> list[str]:
+    """What is wrong with a text that has all it needs beside the words."""
+    one = template(language, f"{words} {RISK[language]}{STOP[language]}", **differences)
+    return [sentence for _, sentence in findings(one, TODAY)]
+
+
+PROMISES = [
+    (CHINESE, "本产品保本", "保本"),
+    (CHINESE, "保证收益", "保证"),
+    (CHINESE, "稳赚不赔", "稳赚"),
+    (CHINESE, "无风险收益", "无风险"),
+    (CHINESE, "零风险", "零风险"),
+    (CHINESE, "后市必涨", "必涨"),
+    (CHINESE, "亏损由我们补偿", "补偿"),
+    (CHINESE, "不仅保本，还有收益", "保本"),
+    (CHINESE, "不用担心，保证收益", "保证"),
+    (CHINESE, "市场最佳选择", "最佳"),
+    (ENGLISH, "A guaranteed return", "guaranteed"),
+    (ENGLISH, "We guarantee 5%", "guarantee"),
+    (ENGLISH, "Not only guaranteed, but tax-free", "guaranteed"),
+    (ENGLISH, "A risk-free choice", "risk-free"),
+    (ENGLISH, "There is no risk", "no risk"),
+    (ENGLISH, "The index will rise", "will rise"),
+    (ENGLISH, "We cover your losses", "cover your losses"),
+    (ENGLISH, "The best fund", "best"),
+]
+
+
+@pytest.mark.parametrize(("language", "words", "found"), PROMISES)
+def test_a_promise_is_found_and_named_with_its_law(language: Language, words: str, found: str) -> None:
+    """Who wrote it reads which words, and why."""
+    (problem,) = said_of(language, words)
+    assert problem.startswith(f"{found!r} may not be said (")
+    assert ("Law, Art. ") in problem
+
+
+FALSE_FRIENDS = [
+    (CHINESE, "历史业绩不保证未来收益"),
+    (CHINESE, "本产品不保本，不保证收益"),
+    (CHINESE, "我们无法保证收益"),
+    (CHINESE, "理财并非无风险"),
+    (CHINESE, "追加保证金的规则"),
+    (CHINESE, "请确认您的风险等级"),
+    (CHINESE, "产品有无风险，请看说明书"),
+    (ENGLISH, "Returns are not guaranteed"),
+    (ENGLISH, "Past results are no guarantee"),
+    (ENGLISH, "It does not come with a guarantee"),
+    (ENGLISH, "No investment is risk-free"),
+    (ENGLISH, "Nobody knows whether it rises"),
+    (ENGLISH, "With our best wishes"),
+]
+
+
+@pytest.mark.parametrize(("language", "words"), FALSE_FRIENDS)
+def test_who_denies_a_promise_makes_none(language: Language, words: str) -> None:
+    """Words that look alike, and the warnings that the law itself asks for."""
+    assert said_of(language, words) == []
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_text_needs_the_risk_note_the_way_to_stop_and_its_sender(language: Language) -> None:
+    """Each that is missing is a sentence with the words to write, and its place."""
+    one = template(language, "Hello").model_copy(
+        update={"texts": {language: {Channel.INBOX: Text(title="Hello", body="Hello")}}}
+    )
+    places, sentences = zip(*findings(one, TODAY), strict=True)
+    assert set(places) == {Place("texts", language, Channel.INBOX)}
+    assert [sentence.partition(":")[0].partition(" (")[0] for sentence in sentences] == [
+        "it does not say who speaks",
+        "the risk note is missing",
+        "it does not say how to stop it",
+    ]
+    assert RISK[language] in sentences[1]
+
+
+def test_a_service_text_needs_the_risk_note_only_when_it_speaks_of_investing() -> None:
+    """Or when its step has a product; and never a way to stop."""
+    plain = template(ENGLISH, "Your form is here.", message_class=MessageClass.SERVICE)
+    assert list(findings(plain, TODAY)) == []
+    assert "the risk note is missing" in str(list(findings(plain, TODAY, with_product=True)))
+    spoken = template(ENGLISH, "Your fund statement, your investments.", message_class=MessageClass.SERVICE)
+    assert "the risk note is missing" in str(list(findings(spoken, TODAY)))
+
+
+def test_a_template_with_words_of_its_own_has_to_hold_them() -> None:
+    """The risk note of the house does not do then."""
+    own = {ENGLISH: "You can lose all of it."}
+    assert "You can lose all" in str(said_of(ENGLISH, "Hello", risk_note=own))
+    assert said_of(ENGLISH, "Hello. You can lose all of it.", risk_note=own) == []
+    assert "Write STOP" in str(said_of(ENGLISH, "Hello", stop={ENGLISH: "Write STOP"}))
+
+
+def test_the_plain_variant_is_looked_at_as_well() -> None:
+    """It is sent, too."""
+    one = template(ENGLISH, f"Hello. {RISK[ENGLISH]} {STOP[ENGLISH]}")
+    both = one.model_copy(update={"plain": {ENGLISH: {Channel.INBOX: Text(title=NAME[ENGLISH], body="Risk-free")}}})
+    assert {str(place) for place, _ in findings(both, TODAY)} == {"plain.en.inbox"}
+
+
+def test_advice_names_its_adviser() -> None:
+    """With the number of the registration."""
+    advice = {"message_class": MessageClass.ADVICE, "adviser": Adviser(name="Li Na", registration="S123")}
+    assert "the number 'S123'" in str(said_of(ENGLISH, "Li Na says hello.", **advice))
+    assert said_of(ENGLISH, "Li Na (S123) says hello.", **advice) == []
+
+
+@pytest.mark.parametrize("kind", [MessageClass.MARKETING, MessageClass.ADVICE])
+def test_what_passes_a_review_needs_its_number(kind: MessageClass) -> None:
+    """As the gate asks for it."""
+    assert f"a text of class {kind} needs an approval: write approval = its number" in said_of(
+        ENGLISH, "Hello.", message_class=kind, approval=None
+    )
+
+
+def test_education_needs_no_approval_until_a_product_is_in_it() -> None:
+    """Then the gate asks for one."""
+    one = template(ENGLISH, f"Hello. {RISK[ENGLISH]} {STOP[ENGLISH]}", approval=None)
+    assert list(findings(one, TODAY)) == []
+    assert "with a product needs an approval" in str(list(findings(one, TODAY, with_product=True)))
+
+
+@pytest.mark.parametrize(
+    ("days", "wrong", "warned"), [(-1, True, False), (0, False, True), (30, False, True), (31, False, False)]
+)
+def test_an_approval_that_ended_is_a_problem_and_one_about_to_end_a_warning(
+    days: int, wrong: bool, warned: bool
+) -> None:
+    """The last day still counts; from 30 days before it is spoken of."""
+    until = TODAY + timedelta(days=days)
+    assert bool(said_of(ENGLISH, "Hello.", approved_until=until)) == wrong
+    assert bool(ends_soon(template(ENGLISH, "Hello", approved_until=until), TODAY)) == warned
