@@ -157,7 +157,7 @@ def channels_that_refuse_some_classes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # The fixture above holds for all examples alike.
 promise = settings(
-    max_examples=700,
+    max_examples=200,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -338,7 +338,7 @@ def lived(planned: list[Planned], start: datetime, zone: str) -> list[tuple[Mess
     return got
 
 
-@settings(promise, max_examples=300)
+@settings(promise, max_examples=100)
 @given(plans, times, st.sampled_from(ZONES))
 def test_a_whole_year_of_touches_keeps_every_window_and_every_night(
     planned: list[Planned], start: datetime, zone: str
