@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.channels import FOR_EVER, Accepted, Delivery, Message
 from activities.contracts import RECORD_EVENT, WORKFLOW_TYPE, CustomerView, workflow_id
@@ -103,11 +104,19 @@ class Live:
         return view
 
     async def settled(self, customer: str) -> CustomerView:
-        """The view once everything that has come in has taken effect."""
+        """The view once everything that has come in has taken effect.
+
+        While a task has failed and is tried again in a moment, the server answers no query.
+        """
         while True:
-            view = await self.view(customer)
-            if not view.busy:
-                return view
+            try:
+                view = await self.view(customer)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                    raise
+            else:
+                if not view.busy:
+                    return view
             await asyncio.sleep(0.02)
 
     async def until(self, what: Callable[[], Any]) -> Any:
