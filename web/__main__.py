@@ -29,7 +29,9 @@ def main() -> int:
             address = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
             sys.stdout.write(f"Pushes: {address}/pushes   Inbox: {address}/customers/ID/inbox\n")
             sys.stdout.flush()
-            server(application).run(sockets=[listener])
+            serving = server(application)
+            serving.run(sockets=[listener])
+            return INTERRUPTED if serving.interrupted else 0
     except SojournError as error:
         sys.stderr.write(f"error: {error}\n")
         return COULD_NOT_RUN
@@ -38,7 +40,6 @@ def main() -> int:
     except SystemExit:
         # The server leaves this way when the application does not start; why has been logged.
         return COULD_NOT_RUN
-    return 0
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, closing, nullcontext
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -42,9 +44,22 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def server(application: ASGIApp) -> uvicorn.Server:
+class Program(uvicorn.Server):
+    """A server that ends at SIGTERM and SIGINT, and knows that it was interrupted.
+
+    It raises the signal again at its end, but the loop may have ended by then without a word of it.
+    """
+
+    interrupted = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.interrupted = self.interrupted or sig == signal.SIGINT
+        super().handle_exit(sig, frame)
+
+
+def server(application: ASGIApp) -> Program:
     """A server for the application that ends at SIGTERM and SIGINT."""
-    return uvicorn.Server(_configuration(application))
+    return Program(_configuration(application))
 
 
 @asynccontextmanager
