@@ -58,23 +58,25 @@ $module = journey(
 _TEXT = Template("""\
 class = "service"
 sender = "Sojourn Securities"
+# The number of the approval and its last day (docs/texts.md says when it needs one):
 # approval = "…"
+# approved_until = 2027-12-31
 
 [texts.zh-CN.app_push]
-title = "$chinese：标题待写"
-body = "正文待写。"
+title = "【旅程证券】$chinese：标题待写"
+body = "正文待写。通知管理：我的—设置—通知。"
 
 [texts.zh-CN.inbox]
-title = "$chinese：标题待写"
-body = "正文待写。"
+title = "【旅程证券】$chinese：标题待写"
+body = "正文待写。通知管理：我的—设置—通知。"
 
 [texts.en.app_push]
-title = "$english: a title to be written"
-body = "A text to be written."
+title = "Sojourn Securities, $english: a title to be written"
+body = "A text to be written. Manage notices: Me > Settings > Notices."
 
 [texts.en.inbox]
-title = "$english: a title to be written"
-body = "A text to be written."
+title = "Sojourn Securities, $english: a title to be written"
+body = "A text to be written. Manage notices: Me > Settings > Notices."
 """)
 
 _STORY = Template('''\
