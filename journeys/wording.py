@@ -72,16 +72,23 @@ BANNED: Mapping[Language, tuple[Banned, ...]] = MappingProxyType(
     }
 )
 
+_DENIED_CHINESE = "保本|保收益|保息|保证|确保收益|承诺收益|补偿|赔付|兜底|零风险|无风险|没有风险|必涨|会涨|会跌|必跌"
+_DENIED_ENGLISH = r"guarant\w*|risk[- ]free|without risk|(?:rise|fall)\b"
+
 DENIED: Mapping[Language, re.Pattern[str]] = MappingProxyType(
     {
         CHINESE: re.compile(
-            "(?:不(?![仅但只止光])|并非|无法|没有|未)[^，。；：！？、]{0,6}?"
-            "(?:保本|保收益|保息|保证|确保收益|承诺收益|补偿|赔付|兜底|零风险|无风险|没有风险|必涨|会涨|会跌|必跌)"
+            f"(?<!不得)(?<!不能)(?<!不会)(?:不|并非|无法|没有|未)(?:能|会|可|得|作|作出|做出|构成|提供|代表|意味着)?(?:任何)?(?:{_DENIED_CHINESE})"
         ),
         ENGLISH: re.compile(
-            r"(?i)\b(?:not|no|never|nor|neither|cannot|without)\b(?! (?:only|just|merely))(?: \w+){0,3}? "
-            r"(?:guarant\w*|risk[- ]free|without risk|will (?:rise|fall))"
+            r"(?i)\b(?:(?:not|never|cannot)(?: be| come with| carry| constitute| give| offer)?|no|nor|neither|without"
+            r"|no (?:investments?|products?|funds?|stocks?|returns?) (?:is|are))(?: an?| any)? "
+            f"(?:{_DENIED_ENGLISH})"
         ),
     }
 )
-"""Who says that nothing is promised promises nothing: 不保证收益, "not guaranteed". 不仅保本 promises more."""
+"""Who says that nothing is promised promises nothing: 不保证收益, "not guaranteed".
+
+Only the words that join a denial to what it denies may stand between: 不收费且保证收益 and "no fees and guaranteed
+returns" promise. What is denied in other words is found, and to be said more plainly.
+"""

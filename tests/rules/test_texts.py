@@ -45,6 +45,12 @@ PROMISES = [
     (CHINESE, "不仅保本，还有收益", "保本"),
     (CHINESE, "不用担心，保证收益", "保证"),
     (CHINESE, "市场最佳选择", "最佳"),
+    (CHINESE, "不要错过保本产品", "保本"),
+    (CHINESE, "没有门槛保本产品", "保本"),
+    (CHINESE, "不收费且保证收益", "保证"),
+    (CHINESE, "未来保证收益", "保证"),
+    (CHINESE, "不得不说保本", "保本"),
+    (CHINESE, "不能不保证收益", "保证"),
     (ENGLISH, "A guaranteed return", "guaranteed"),
     (ENGLISH, "We guarantee 5%", "guarantee"),
     (ENGLISH, "Not only guaranteed, but tax-free", "guaranteed"),
@@ -53,6 +59,10 @@ PROMISES = [
     (ENGLISH, "The index will rise", "will rise"),
     (ENGLISH, "We cover your losses", "cover your losses"),
     (ENGLISH, "The best fund", "best"),
+    (ENGLISH, "No fees and guaranteed returns", "guaranteed"),
+    (ENGLISH, "Without fees we guarantee 5%", "guarantee"),
+    (ENGLISH, "Do not miss the guaranteed fund", "guaranteed"),
+    (ENGLISH, "Never wait for risk-free gains", "risk-free"),
 ]
 
 
@@ -68,6 +78,10 @@ FALSE_FRIENDS = [
     (CHINESE, "历史业绩不保证未来收益"),
     (CHINESE, "本产品不保本，不保证收益"),
     (CHINESE, "我们无法保证收益"),
+    (CHINESE, "过往业绩不构成保证"),
+    (CHINESE, "不能保证本金安全"),
+    (CHINESE, "不作任何保证"),
+    (CHINESE, "未承诺收益"),
     (CHINESE, "理财并非无风险"),
     (CHINESE, "追加保证金的规则"),
     (CHINESE, "请确认您的风险等级"),
@@ -76,6 +90,8 @@ FALSE_FRIENDS = [
     (ENGLISH, "Past results are no guarantee"),
     (ENGLISH, "It does not come with a guarantee"),
     (ENGLISH, "No investment is risk-free"),
+    (ENGLISH, "We cannot guarantee a return"),
+    (ENGLISH, "Results are without guarantee"),
     (ENGLISH, "Nobody knows whether it rises"),
     (ENGLISH, "With our best wishes"),
 ]
