@@ -221,9 +221,9 @@ def test_nobody_is_onboarded_twice(registered: Story) -> None:
     assert told.touches() == registered.touches()
 
 
-def test_a_story_takes_less_than_five_milliseconds(registered: Story) -> None:
-    """Stories are fast enough to write one for every requirement."""
-    registered.touches()
+def test_a_story_takes_less_than_five_milliseconds() -> None:
+    """Stories are fast enough to write one for every requirement; the first loads the calendar of trading days."""
+    story(onboarding_guidance).when(account_opened, on_day=5).touches()
     started = time.process_time()
     for _ in range(10):
         story(onboarding_guidance).when(account_opened, on_day=5).touches()
