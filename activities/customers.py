@@ -12,8 +12,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from activities.database import Connection
-from activities.fact_writing import columns, write_statements
+from activities.fact_writing import AnyConnection, columns, write_statements
 from activities.imported import Imported
 from activities.moments import Deadline, Moment
 from journeys.names import OPT_OUT_SCOPES, Channel, CustomerId, Language, MessageClass, RiskClass
@@ -158,7 +157,9 @@ class CustomerUpdate(_Part):
         )
 
 
-async def import_customers(connection: Connection, updates: Sequence[CustomerUpdate], source: str = "file") -> Imported:
+async def import_customers(
+    connection: AnyConnection, updates: Sequence[CustomerUpdate], source: str = "file"
+) -> Imported:
     """Write updates in one transaction, in their order; the same again changes nothing.
 
     The version of every customer that changed goes up, so that a touch that was judged on the old facts is judged
@@ -184,7 +185,7 @@ def _waves(updates: Sequence[CustomerUpdate]) -> Iterable[list[CustomerUpdate]]:
 
 
 async def _import_wave(
-    connection: Connection, updates: Sequence[CustomerUpdate], source: str, outcome: Imported
+    connection: AnyConnection, updates: Sequence[CustomerUpdate], source: str, outcome: Imported
 ) -> None:
     new = await _create_and_lock(connection, [update.customer_id for update in updates])
     said = [(update.customer_id, statement) for update in updates for statement in update.statements(source)]
@@ -199,7 +200,7 @@ async def _import_wave(
     outcome.changed += len(changed)
 
 
-async def _create_and_lock(connection: Connection, customer_ids: list[CustomerId]) -> set[str]:
+async def _create_and_lock(connection: AnyConnection, customer_ids: list[CustomerId]) -> set[str]:
     """Make rows for those who have none, and lock all in one order; answers for whom rows were made."""
     made = await connection.fetch(
         """
@@ -215,7 +216,7 @@ async def _create_and_lock(connection: Connection, customer_ids: list[CustomerId
     return {row["customer_id"] for row in made}
 
 
-async def _write_profiles(connection: Connection, updates: Iterable[CustomerUpdate]) -> list[str]:
+async def _write_profiles(connection: AnyConnection, updates: Iterable[CustomerUpdate]) -> list[str]:
     rows = await connection.fetch(
         """
         UPDATE customer
@@ -237,7 +238,7 @@ async def _write_profiles(connection: Connection, updates: Iterable[CustomerUpda
     return [row["customer_id"] for row in rows]
 
 
-async def _write_reachability(connection: Connection, updates: Iterable[CustomerUpdate]) -> list[str]:
+async def _write_reachability(connection: AnyConnection, updates: Iterable[CustomerUpdate]) -> list[str]:
     rows = await connection.fetch(
         """
         INSERT INTO reachability (customer_id, channel, reachable, at)
@@ -252,7 +253,7 @@ async def _write_reachability(connection: Connection, updates: Iterable[Customer
     return [row["customer_id"] for row in rows]
 
 
-async def _raise_versions(connection: Connection, customer_ids: Iterable[str]) -> None:
+async def _raise_versions(connection: AnyConnection, customer_ids: Iterable[str]) -> None:
     await connection.execute(
         "UPDATE customer SET version = version + 1 WHERE customer_id = ANY($1::text[])", list(customer_ids)
     )

@@ -172,6 +172,7 @@ async def test_an_event_that_comes_again_says_it_once(pool: Pool) -> None:
                (SELECT count(*) FROM suppression)
         """
     )
+    assert written is not None
     assert tuple(written) == (1, 1, 1, 1)
 
 
