@@ -39,3 +39,6 @@ LONGEST: Mapping[str, Longest] = MappingProxyType(
     }
 )
 """What every provider of the channel shows whole: vendors of phones cut a push, operators refuse a longer SMS."""
+
+ADDRESSED: tuple[Channel, ...] = (Channel.APP_PUSH, Channel.WECHAT)
+"""Those that find a customer by an address in the books. The gateway for SMS knows the numbers: Sojourn has none."""
