@@ -219,6 +219,8 @@ class WeChatPeer(Peer):
         asked = await request.json()
         assert set(asked) == {"grant_type", "appid", "secret", "force_refresh"}
         self.token_calls.append(asked["force_refresh"])
+        if asked["force_refresh"]:
+            self.expire()
         if self.token_fault is not None:
             return self.token_fault
         if (asked["appid"], asked["secret"]) != (APP_ID, APP_SECRET):

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from activities.channels import FOR_EVER, Accepted, ChannelAdapter, Delivery, Message, Postponed, Refused, Unknown
 from activities.channels.app_push import AppPush, app_push
-from activities.channels.calls import LONGEST_PAUSE, TOTAL_TIMEOUT
+from activities.channels.calls import AT_ONCE, LONGEST_PAUSE, TOTAL_TIMEOUT
 from activities.channels.signature import SigningKey
 from journeys.names import Channel, CustomerId, MessageClass, TemplateName
 from web.app import gateway_app
@@ -174,14 +174,17 @@ async def test_a_body_that_is_not_what_it_says_is_unreadable() -> None:
     [
         ("7", timedelta(seconds=7)),
         ("999999999", LONGEST_PAUSE),
-        ("9" * 50, timedelta(0)),
+        ("9" * 50, LONGEST_PAUSE),
         ("-1", timedelta(0)),
-        ("Sun, 22 Nov 2026 09:00:00 GMT", timedelta(0)),
+        ("soon", timedelta(0)),
+        ("Sun, 22 Nov 2009 09:00:00 GMT", timedelta(0)),
+        ("Sun, 22 Nov 2009 09:00:00", timedelta(0)),
+        ("Fri, 22 Nov 2999 09:00:00 GMT", LONGEST_PAUSE),
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
 async def test_a_busy_gateway_says_for_how_long(statuses: str, status: int, said: str, understood: timedelta) -> None:
-    """Retry-After in seconds is passed on, an hour at most; anything else is ignored."""
+    """Retry-After, in seconds or as a date, is passed on, an hour at most; anything else is ignored."""
     answer = await deliver(f"{statuses}/{status}/{said}")
     assert isinstance(answer, Unknown)
     assert answer.pause == understood
@@ -252,6 +255,28 @@ async def test_many_messages_at_once_share_the_connections(gateway: str) -> None
     async with app_push(f"{gateway}/push", KEY) as channel:
         messages = [replace(MESSAGE, key=f"C-{number}/j/1/s/1") for number in range(200)]
         assert await asyncio.gather(*map(channel.deliver, messages)) == [Accepted()] * 200
+
+
+async def test_a_message_that_got_no_connection_was_certainly_not_taken() -> None:
+    """More at once than there are connections, to a gateway that hangs: only those that were sent are in doubt."""
+    reached = 0
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal reached
+        if await reader.read(1):
+            reached += 1
+        await reader.read()
+        writer.close()
+
+    with socket.socket() as listener:
+        listener.bind((LOOPBACK, 0))
+        async with await asyncio.start_server(hang, sock=listener):
+            address = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+            async with app_push(address, KEY, timedelta(seconds=2)) as channel:
+                many = [replace(MESSAGE, key=f"C-{number}/j/1/s/1") for number in range(AT_ONCE + 50)]
+                answers = await asyncio.gather(*map(channel.deliver, many))
+    assert set(answers) == {Unknown("timed_out"), Postponed("not_connected")}
+    assert AT_ONCE <= answers.count(Unknown("timed_out")) == reached
 
 
 async def test_proxies_of_the_environment_are_not_used(gateway: str, monkeypatch: pytest.MonkeyPatch) -> None:
