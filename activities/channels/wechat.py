@@ -20,10 +20,9 @@ from pydantic import SecretStr
 
 from activities.channels import Accepted, Delivery, Message, Postponed, Refused, Unknown
 from activities.channels.calls import TOTAL_TIMEOUT, OneFetch, Provider, compact, object_of, provider, seconds_of
-from journeys.channels import CARRIES
+from journeys.channels import CARRIES, INTERRUPTS
 from journeys.names import Channel, CustomerId
 
-ADDRESS = "https://api.weixin.qq.com"
 REMEMBERS = timedelta(minutes=10)
 REFRESH_BEFORE_END = timedelta(minutes=5)
 """From then on WeChat gives out the next token, while the old one is still good."""
@@ -44,14 +43,14 @@ class WeChatAccount:
 
     app_id: str
     app_secret: SecretStr
-    address: str = ADDRESS
+    address: str
 
 
 class WeChat:
     """Shows up in the customer's WeChat, if they follow the account."""
 
     channel = Channel.WECHAT
-    interrupts = True
+    interrupts = Channel.WECHAT in INTERRUPTS
     deduplicates_for = REMEMBERS
     classes = CARRIES[Channel.WECHAT]
 

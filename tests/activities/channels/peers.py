@@ -122,6 +122,7 @@ class _Notification(_Strict):
 class _Options(_Strict):
     apns_production: bool
     classification: int = Field(ge=0, le=1)
+    time_to_live: int = Field(ge=0, le=86_400)
     third_party_channel: dict[str, dict[str, str]] | None = None
 
 

@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -19,10 +19,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from activities.channels import FOR_EVER, Accepted, ChannelAdapter, Delivery, Message, Postponed, Refused, Unknown
-from activities.channels.app_push import AppPush, app_push
 from activities.channels.calls import AT_ONCE, LONGEST_PAUSE, TOTAL_TIMEOUT
+from activities.channels.gateway import GatewayChannel, app_push
 from activities.channels.signature import SigningKey
 from journeys.names import Channel, CustomerId, MessageClass, TemplateName
+from tests.activities.channels.peers import KEY as PEERS_KEY
+from tests.activities.channels.peers import Gateway
 from web.app import gateway_app
 from web.gateway import PushGateway
 from web.server import LOOPBACK, listen, served
@@ -103,6 +105,15 @@ async def test_a_message_arrives_as_it_was_written(gateway: str) -> None:
         "title": MESSAGE.title,
         "body": MESSAGE.body,
     }
+
+
+async def test_the_gateway_is_told_until_when_a_message_may_show_up() -> None:
+    """A phone that is off gets it later: with the offset, to the second."""
+    peer = Gateway(fields=frozenset({"key", "customer_id", "template", "class", "title", "body", "good_until"}))
+    until = datetime(2026, 11, 22, 13, tzinfo=UTC)
+    async with served(peer.app) as address, app_push(f"{address}/messages", PEERS_KEY) as channel:
+        assert await channel.deliver(replace(MESSAGE, good_until=until)) == Accepted()
+    assert peer.got[0]["good_until"] == "2026-11-22T13:00:00+00:00"
 
 
 async def test_a_key_that_was_seen_before_is_accepted_and_shown_once(gateway: str) -> None:
@@ -296,5 +307,5 @@ async def test_the_gates_know_the_channel() -> None:
     """App push interrupts, and may be asked again."""
     async with app_push("http://127.0.0.1:9/push", KEY) as opened:
         channel: ChannelAdapter = opened
-        assert isinstance(opened, AppPush)
+        assert isinstance(opened, GatewayChannel)
         assert (channel.channel, channel.interrupts, channel.deduplicates_for) == (Channel.APP_PUSH, True, FOR_EVER)
