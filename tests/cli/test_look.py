@@ -19,7 +19,7 @@ from cli import resend
 from cli.servers import connect_temporal
 from embedded import EmbeddedStack
 from errors import EngineError
-from journeys.names import Channel, CustomerId, Language
+from journeys.names import Channel, CustomerId, Language, TemplateName
 from journeys.templates import templates
 from settings import Settings, load_settings
 from tests.cli.conftest import Books, Sojourn
