@@ -8,7 +8,7 @@ import pytest
 from pydantic import HttpUrl, SecretStr
 
 from activities.channels import FOR_EVER, Accepted, Message
-from activities.channels.app_push import AppPush
+from activities.channels.gateway import GatewayChannel
 from activities.channels.jpush import THROTTLE, JPush
 from activities.channels.registry import open_channels, signing_key
 from errors import SettingsError
@@ -19,20 +19,20 @@ from settings import Settings
 GATEWAY: dict[str, Any] = {
     "push_gateway_url": HttpUrl("http://127.0.0.1:9/push"),
     "push_gateway_key_id": "broker-1",
-    "push_gateway_secret": SecretStr("a long secret"),
+    "push_gateway_secret": SecretStr("a secret that is long"),
 }
-JPUSH: dict[str, Any] = {"jpush_app_key": "7d43", "jpush_master_secret": SecretStr("a long secret")}
+JPUSH: dict[str, Any] = {"jpush_app_key": "7d43", "jpush_master_secret": SecretStr("a secret that is long")}
 OTHERS: dict[str, Any] = {
     "wechat_app_id": "wx12",
-    "wechat_app_secret": SecretStr("a long secret"),
+    "wechat_app_secret": SecretStr("a secret that is long"),
     "sms_gateway_url": HttpUrl("http://127.0.0.1:9/sms"),
     "sms_gateway_key_id": "broker-1",
-    "sms_gateway_secret": SecretStr("a long secret"),
+    "sms_gateway_secret": SecretStr("a secret that is long"),
     "sms_sender": "旅程证券",
 }
 
 
-@pytest.mark.parametrize(("app", "kind"), [(GATEWAY, AppPush), (JPUSH, JPush)])
+@pytest.mark.parametrize(("app", "kind"), [(GATEWAY, GatewayChannel), (JPUSH, JPush)])
 async def test_with_everything_set_there_is_every_channel(app: dict[str, Any], kind: type) -> None:
     """Every channel is registered under its own name; the app is reached by the provider that is set."""
     async with open_channels(Settings(**app, **OTHERS)) as channels:
