@@ -72,7 +72,7 @@ async def _send(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
         faulty = replace(judgement, reason="template_error")
         written = await claim(world, plan, known, faulty, "failed")
         return plan.settled("failed", "template_error") if written else None
-    if not await claim(world, plan, known, judgement, "claimed"):
+    if not await claim(world, plan, known, judgement, "claimed", text):
         return None
     handover = Handover(world.channels[plan.channel], text, known.addresses_on(plan.channel), datetime.now(UTC), True)
     return await _deliver(world, plan, handover)

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from activities.gate_facts import Known
 from activities.touch_plan import TouchPlan
 from activities.world import World
+from journeys.templates import Text
 from rules.gates import Facts, Judgement, Touch, TouchSettled, Verdict
 
 _TOUCH: TypeAdapter[Touch] = TypeAdapter(Touch)
@@ -16,9 +17,12 @@ _FACTS: TypeAdapter[Facts] = TypeAdapter(Facts)
 _VERDICTS: TypeAdapter[tuple[Verdict, ...]] = TypeAdapter(tuple[Verdict, ...])
 
 
-async def claim(world: World, plan: TouchPlan, known: Known, judgement: Judgement, outcome: str) -> bool:
+async def claim(
+    world: World, plan: TouchPlan, known: Known, judgement: Judgement, outcome: str, text: Text | None = None
+) -> bool:
     """Write the decision record, if what it was judged on still holds; false if that changed.
 
+    `text` is what the channel is about to be handed; its hash stays on the record.
     A claim raises the customer's version, so of two that race for one slot under a cap one is judged again.
     """
     written = await world.pool.fetchval(
@@ -30,10 +34,10 @@ async def claim(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
         )
         INSERT INTO touch (customer_id, journey, entry, step, occurrence, definition, template, content_hash,
                            message_class, channel, language, approval, planned_at, judged_at, outcome, reason,
-                           facts, verdicts, product, planned, critical, arm, variables, plain,
+                           facts, verdicts, product, planned, critical, arm, variables, plain, text_hash,
                            settled_at)
         SELECT customer_id, $2, $3, $4, $5, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $21, $22,
-               $23, $24, $25, $26, CASE WHEN $16 <> 'claimed' THEN now() END
+               $23, $24, $25, $26, $27, CASE WHEN $16 <> 'claimed' THEN now() END
         FROM unchanged
         ON CONFLICT DO NOTHING
         RETURNING true
@@ -60,6 +64,7 @@ async def claim(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
         known.arm,
         dict(known.variables),
         known.plain,
+        None if text is None else text.content_hash(),
     )
     return bool(written)
 

@@ -144,6 +144,8 @@ ALTER TABLE touch
     ADD COLUMN critical boolean NOT NULL DEFAULT false;
 -- The variant for customers who want nothing personalised was taken.
 ALTER TABLE touch ADD COLUMN plain boolean NOT NULL DEFAULT false;
+-- SHA-256 of the words as the channel was handed them (title, body, template id, data), of what was claimed to be sent.
+ALTER TABLE touch ADD COLUMN text_hash text;
 CREATE INDEX touch_by_provider_id ON touch (channel, provider_id) WHERE provider_id IS NOT NULL;
 CREATE INDEX touch_heard ON touch (customer_id, judged_at) WHERE outcome IN ('claimed', 'in_doubt', 'sent');
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from activities.channels import Accepted, Delivery, Unknown
-from activities.database import Pool
+from activities.database import Connection, Pool
 from activities.receipts import MessageEvent, Receipt, Recorded, record_receipts, take_receipts
 from errors import EngineError
 from rules.gates import TouchSettled, TryLater
@@ -298,9 +298,9 @@ async def test_a_receipt_that_overtakes_the_answer_decides(touch: AskedFor, answ
     assert (settled.outcome, settled.reason) == ("failed", "bounced")
 
 
-async def test_receipts_are_only_ever_added(pool: Pool) -> None:
+async def test_receipts_are_only_ever_added(pool: Pool, owner: Connection) -> None:
     """As every book."""
     await record(pool, receipt(await put_touch(pool)))
     for statement in ("UPDATE receipt SET kind = 'opened'", "DELETE FROM receipt"):
         with pytest.raises(Exception, match="append-only"):
-            await pool.execute(statement)
+            await owner.execute(statement)

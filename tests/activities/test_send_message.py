@@ -9,7 +9,7 @@ import pytest
 
 from activities.channels import Unknown
 from activities.contracts import SendMessageRequest
-from activities.database import Pool
+from activities.database import Connection, Pool
 from activities.runs import open_run_row
 from activities.send_message import send_message
 from activities.templates import store_templates
@@ -33,9 +33,10 @@ DROP = "INSERT INTO brake (mode, reason, channel, set_by) VALUES ('drop', 'wrong
 
 @dataclass
 class AskedFor:
-    """A touch whose provider confirms the second try."""
+    """A touch whose provider confirms the second try. The product's pool is the world's, `owner` may do anything."""
 
     pool: Pool
+    owner: Connection
     world: World
     push: FakeChannel
     request: SendMessageRequest
@@ -51,7 +52,7 @@ class AskedFor:
 
 
 @pytest.fixture
-async def touch(pool: Pool) -> AskedFor:
+async def touch(pool: Pool, owner: Connection) -> AskedFor:
     """The first message of win-back by app push, before the gate."""
     value = with_templates(win_back, templates())
     push = FakeChannel(Channel.APP_PUSH, answers=[Unknown("timed_out")])
@@ -63,7 +64,7 @@ async def touch(pool: Pool) -> AskedFor:
         decided = EntryDecided(win_back.name, 1, value.content_hash(), "e-1", NOW, entry=1)
         await open_run_row(connection, AMY, run_of(decided))
     send = SendMessage(win_back.name, 1, value.content_hash(), StepId("we-are-here"), NOW, NOW, 0)
-    return AskedFor(pool, world, push, SendMessageRequest(AMY, send, Clock(), 0))
+    return AskedFor(pool, owner, world, push, SendMessageRequest(AMY, send, Clock(), 0))
 
 
 @pytest.fixture
