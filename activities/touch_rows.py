@@ -28,9 +28,9 @@ async def claim(
     written = await world.pool.fetchval(
         """
         WITH unchanged AS (
-            UPDATE customer SET version = version + 1
-            WHERE customer_id = $1 AND version = $6 AND NOT EXISTS (SELECT FROM gate_change WHERE change_id > $20)
-            RETURNING customer_id
+            UPDATE customer SET version = version + 1 WHERE customer_id = $1 AND version = $6
+            -- Looked at once the customer is locked: what the statement sees by itself is of before it had to wait.
+            RETURNING customer_id, latest_gate_change() AS last_change
         )
         INSERT INTO touch (customer_id, journey, entry, step, occurrence, definition, template, content_hash,
                            message_class, channel, language, approval, planned_at, judged_at, outcome, reason,
@@ -38,7 +38,7 @@ async def claim(
                            settled_at)
         SELECT customer_id, $2, $3, $4, $5, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $21, $22,
                $23, $24, $25, $26, $27, CASE WHEN $16 <> 'claimed' THEN now() END
-        FROM unchanged
+        FROM unchanged WHERE last_change = $20
         ON CONFLICT DO NOTHING
         RETURNING true
         """,
@@ -96,16 +96,44 @@ async def settle(
     return plan.settled(row["outcome"], row["reason"])
 
 
-async def postpone(world: World, plan: TouchPlan, reason: str) -> None:
-    """Write down that no provider has taken a claimed touch so far."""
-    await world.pool.execute(
+async def postpone(world: World, plan: TouchPlan, reason: str) -> bool:
+    """Write down that no provider has taken a claimed touch so far; false if its run is over, and the claim with it."""
+    return bool(
+        await world.pool.fetchval(
+            """
+            INSERT INTO touch_postponed (customer_id, journey, entry, step, occurrence, reason)
+            SELECT customer_id, journey, entry, step, occurrence, $6 FROM touch
+            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+              AND outcome = 'claimed'
+            ON CONFLICT DO NOTHING
+            RETURNING true
+            """,
+            *plan.identity,
+            reason,
+        )
+    )
+
+
+async def fail_untaken(world: World, plan: TouchPlan, reason: str) -> TouchSettled | None:
+    """Settle a postponed touch as failed: the customer has nothing. None if somebody else has taken it up meanwhile."""
+    failed = await world.pool.fetchval(
         """
-        INSERT INTO touch_postponed (customer_id, journey, entry, step, occurrence, reason)
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+        WITH untaken AS (
+            DELETE FROM touch_postponed
+            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+            RETURNING customer_id, journey, entry, step, occurrence
+        )
+        UPDATE touch SET outcome = 'failed', reason = $6, settled_at = now()
+        FROM untaken
+        WHERE (touch.customer_id, touch.journey, touch.entry, touch.step, touch.occurrence)
+            = (untaken.customer_id, untaken.journey, untaken.entry, untaken.step, untaken.occurrence)
+          AND touch.outcome = 'claimed'
+        RETURNING true
         """,
         *plan.identity,
         reason,
     )
+    return plan.settled("failed", reason) if failed else None
 
 
 async def take_up(world: World, plan: TouchPlan) -> bool:

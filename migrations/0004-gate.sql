@@ -64,6 +64,10 @@ BEGIN
     INSERT INTO gate_change (what) VALUES (TG_TABLE_NAME);
     RETURN NULL;
 END $$;
+-- The latest as of the call, also in a statement that began before it: a volatile function sees what is committed.
+CREATE FUNCTION latest_gate_change() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT coalesce(max(change_id), 0) FROM gate_change
+$$;
 CREATE TRIGGER gate_changes AFTER INSERT ON brake FOR EACH STATEMENT EXECUTE FUNCTION note_gate_change();
 CREATE TRIGGER gate_changes AFTER INSERT ON template_recall FOR EACH STATEMENT EXECUTE FUNCTION note_gate_change();
 CREATE TRIGGER gate_changes AFTER INSERT OR UPDATE OR DELETE ON product
