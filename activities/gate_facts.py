@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from activities.brakes import brake_of
 from activities.conversions import where_of
-from activities.local_time import quiet_until
+from activities.local_time import quiet_from, quiet_until
 from activities.touch_plan import TouchPlan
 from activities.variables import values_of
 from activities.world import World
@@ -23,13 +23,16 @@ from journeys.events import account_closed
 from journeys.names import Channel, ContentHash, Language, MessageClass, RiskClass
 from rules.caps import CountedTouch, caps_of
 from rules.conditions import fits
-from rules.gates import Facts
+from rules.gates import Facts, expires_after
 from rules.suitability import Investor, Product
 from rules.touches import planned_send
 
 _STATEMENT = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
 _HEARD: TypeAdapter[tuple[CountedTouch, ...]] = TypeAdapter(tuple[CountedTouch, ...])
 _PRODUCT: TypeAdapter[Product] = TypeAdapter(Product)
+
+Addresses = tuple[tuple[str, str], ...]
+"""Channel and address, the latest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +72,14 @@ class Known:
     plain: bool
     facts: Facts
     record: Decided | None
-    addresses: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Channel and address, the latest first. No gate looks at them, and no record has them."""
+    good_until: datetime | None = None
+    """The real time after which the message must not show up any more where it makes a sound; none without an end."""
+    addresses: Addresses = field(default=(), repr=False)
+    """The gates see whom they reach, and no record has them."""
 
     def addresses_on(self, channel: Channel) -> tuple[str, ...]:
         """Where a channel finds the customer."""
-        return tuple(address for name, address in self.addresses if name == channel)
+        return addresses_on(channel, self.addresses)
 
 
 async def read_facts(world: World, plan: TouchPlan) -> Known:
@@ -114,12 +119,22 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
         variables=values_of(plan.template, **row["told"]) if row["told"] else {},
         plain=bool(plan.template.plain) and not row["personalised"],
         record=_RECORD.validate_python(row["record"]),
-        addresses=tuple((channel, address) for channel, address in row["addresses"] or ()),
+        good_until=_good_until(world, plan, judged_at, row["zone"]),
+        addresses=_addresses(row),
     )
 
 
+def _good_until(world: World, plan: TouchPlan, judged_at: datetime, zone: str) -> datetime | None:
+    """A phone that is off gets its messages later: not at night, and not when they are stale."""
+    quiet = None if plan.touch.critical else quiet_from(world.quiet_hours, judged_at, zone)
+    expires = expires_after(plan.touch)
+    stale = None if expires is None else plan.clock.real(plan.send.due) + expires
+    ends = [end for end in (quiet and plan.clock.real(quiet), stale) if end is not None]
+    return min(ends, default=None)
+
+
 def _facts(world: World, plan: TouchPlan, row: asyncpg.Record, judged_at: datetime) -> Facts:
-    """The row as facts; a channel that this deployment does not have reaches nobody."""
+    """The row as facts."""
     touch, adapters = plan.touch, world.channels
     configured = [channel for channel in touch.channels if channel in adapters]
     interrupting = tuple(channel for channel in configured if adapters[channel].interrupts)
@@ -133,7 +148,7 @@ def _facts(world: World, plan: TouchPlan, row: asyncpg.Record, judged_at: dateti
         investor=_investor(world, row) if touch.product else Investor(),
         product=_product(row["product"]),
         recalled=row["recalled"],
-        unreachable=tuple(sorted({*map(Channel, row["unreachable"]), *set(Channel) - set(adapters)})),
+        unreachable=_unreachable(world, plan, row),
         opted_out=tuple(row["opted_out"]),
         consents=tuple((MessageClass(one), Channel(other)) for one, other in row["consents"]),
         also_carries=tuple(
@@ -148,6 +163,27 @@ def _facts(world: World, plan: TouchPlan, row: asyncpg.Record, judged_at: dateti
         heard=_HEARD.validate_python(row["heard"] or ()),
         control=plan.send.control,
     )
+
+
+def _unreachable(world: World, plan: TouchPlan, row: asyncpg.Record) -> tuple[Channel, ...]:
+    """By what was heard of the customer, and where a channel needs to be told an address that the books lack."""
+    addresses = _addresses(row)
+    lost = {
+        channel
+        for channel in Channel
+        if (adapter := world.channels.get(channel)) is None
+        or not adapter.reaches(plan.customer_id, addresses_on(channel, addresses))
+    }
+    return tuple(sorted(lost.union(map(Channel, row["unreachable"]))))
+
+
+def _addresses(row: asyncpg.Record) -> Addresses:
+    return tuple((channel, address) for channel, address in row["addresses"] or ())
+
+
+def addresses_on(channel: Channel, addresses: Addresses) -> tuple[str, ...]:
+    """Where a channel finds the customer."""
+    return tuple(address for name, address in addresses if name == channel)
 
 
 def _investor(world: World, row: asyncpg.Record) -> Investor:

@@ -15,6 +15,7 @@ from typing import assert_never
 from activities.channels import Accepted, ChannelAdapter, Message, Postponed, Refused, Unknown
 from activities.contracts import SendMessageRequest, SendMessageResult
 from activities.gate_facts import Decided, Known, read_facts
+from activities.reachability import note_gone
 from activities.rendering import fill, render
 from activities.touch_plan import TouchPlan
 from activities.touch_rows import claim, fail_untaken, note_hold, postpone, settle, take_up
@@ -79,7 +80,8 @@ async def _send(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
         return plan.settled("failed", "template_error") if written else None
     if not await claim(world, plan, known, judgement, "claimed", text):
         return None
-    handover = Handover(world.channels[plan.channel], text, known.addresses_on(plan.channel), datetime.now(UTC), True)
+    addresses = known.addresses_on(plan.channel)
+    handover = Handover(world.channels[plan.channel], text, addresses, known.good_until, datetime.now(UTC), True)
     return await _deliver(world, plan, handover)
 
 
@@ -119,7 +121,8 @@ async def _ask_again(world: World, plan: TouchPlan, known: Known, record: Decide
         return _try_later(plan, "answer_lost", ASK_AGAIN_AFTER)
     text = fill(plan.template, record.language, plan.channel, record.variables, plain=record.plain)
     addresses = known.addresses_on(plan.channel)
-    handover = Handover(world.channels[plan.channel], text, addresses, record.recorded_at, untaken)
+    adapter = world.channels[plan.channel]
+    handover = Handover(adapter, text, addresses, known.good_until, record.recorded_at, untaken)
     return await _deliver(world, plan, handover)
 
 
@@ -155,6 +158,7 @@ class Handover:
     adapter: ChannelAdapter
     text: Text
     addresses: tuple[str, ...] = field(repr=False)
+    good_until: datetime | None
     claimed_at: datetime
     untaken: bool
 
@@ -170,6 +174,7 @@ class Handover:
             template_id=self.text.template_id,
             data=self.text.data,
             addresses=self.addresses,
+            good_until=self.good_until,
         )
 
 
@@ -181,11 +186,11 @@ async def _deliver(world: World, plan: TouchPlan, handover: Handover) -> TouchSe
     match delivery:
         case Accepted():
             return await settle(world, plan, "sent", "", delivery.provider_id)
-        case Refused() if handover.untaken:
-            return await settle(world, plan, "failed", delivery.reason)
         case Refused():
+            if delivery.gone:
+                await note_gone(world.pool, plan.customer_id, handover.adapter.channel, datetime.now(UTC))
             # A call before this one may have brought it there.
-            return await settle(world, plan, "in_doubt", delivery.reason)
+            return await settle(world, plan, "failed" if handover.untaken else "in_doubt", delivery.reason)
         case Postponed() if handover.untaken and tried_for < ASK_AGAIN_FOR:
             if await postpone(world, plan, delivery.reason):
                 return _try_later(plan, delivery.reason, _pause(delivery, tried_for))

@@ -1,26 +1,23 @@
 """Ways to reach a customer: each channel is one module here that keeps to `ChannelAdapter`.
 
-app_push.py    one signed POST to the broker's own gateway       webhook.py     such a POST, and what its answer means
+gateway.py     app push and SMS by the broker's own gateways     webhook.py     a signed POST, and what its answer means
 jpush.py       app push by JPush, REST v3                        signature.py   how it is signed
 wechat.py      template messages of a WeChat official account    calls.py       one call to a provider, and its mishaps
-sms.py         one signed POST to the broker's SMS gateway       registry.py    which channels this deployment has
-inbox.py       the App/PC inbox, which is the decision records
+inbox.py       the App/PC inbox, which is the decision records   registry.py    which channels this deployment has
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from journeys.names import Channel, CustomerId, MessageClass, TemplateName
 
 RefusedReason = Literal["bad_request", "unreachable", "too_large"]
 PostponedReason = Literal["busy", "unauthorized", "not_connected"]
-UnknownReason = Literal[
-    "answer_lost", "timed_out", "not_connected", "unauthorized", "busy", "gateway_failed", "unreadable_answer"
-]
+UnknownReason = Literal["answer_lost", "timed_out", "unauthorized", "busy", "gateway_failed", "unreadable_answer"]
 FOR_EVER = timedelta(days=365)
 
 
@@ -29,7 +26,9 @@ class Message:
     """One text for one customer. `key` is the touch's name: the same message always has the same key.
 
     `addresses` is where the channel finds the customer, when the books know it (table `channel_address`);
-    `template_id` and `data` are of texts whose words the provider has (`journeys.templates.Text`).
+    `good_until` is the real time after which a channel that makes a sound must not show it any more: the customer's
+    quiet hours begin, or it is stale. `template_id` and `data` are of texts whose words the provider has
+    (`journeys.templates.Text`).
     """
 
     customer_id: CustomerId
@@ -41,6 +40,7 @@ class Message:
     template_id: str = ""
     data: Mapping[str, str] = field(default_factory=dict, repr=False)
     addresses: tuple[str, ...] = field(default=(), repr=False)
+    good_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,13 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The channel will not carry the message, however often it is asked."""
+    """The channel will not carry the message, however often it is asked.
+
+    `gone`: nor any other to this customer, who has left it; nothing is sent there until it is heard of again.
+    """
 
     reason: RefusedReason
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,9 @@ class ChannelAdapter(Protocol):
     @property
     def throttle(self) -> float | None:
         """How many messages a second it takes, over all workers; none if it sets no limit."""
+
+    def reaches(self, customer_id: CustomerId, addresses: Sequence[str]) -> bool:
+        """Whether it can find a customer, by these addresses or by the id alone; asked before anything is claimed."""
 
     async def deliver(self, message: Message) -> Delivery:
         """Hand the message over. Problems of the channel are an answer, not an exception."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,10 +20,9 @@ from pydantic import SecretStr
 
 from activities.channels import Accepted, Delivery, Message, Postponed, Refused, Unknown
 from activities.channels.calls import TOTAL_TIMEOUT, OneFetch, Provider, compact, object_of, provider, seconds_of
-from journeys.channels import CARRIES
-from journeys.names import Channel
+from journeys.channels import CARRIES, INTERRUPTS
+from journeys.names import Channel, CustomerId
 
-ADDRESS = "https://api.weixin.qq.com"
 REMEMBERS = timedelta(minutes=10)
 REFRESH_BEFORE_END = timedelta(minutes=5)
 """From then on WeChat gives out the next token, while the old one is still good."""
@@ -32,7 +31,8 @@ FORCE_AGAIN_AFTER = timedelta(hours=2)
 """WeChat lets a new token be forced twenty times a day."""
 
 _STALE_TOKEN = frozenset({40001, 40014, 42001})
-_UNREACHABLE = frozenset({40003, 43004, 43019, 43101})
+_GONE = frozenset({40003, 43004, 43019})
+"""No openid of this account, not a follower any more, blocked by it."""
 _OUR_ACCOUNT = frozenset({40013, 40125, 40164, 40243, 41004, 48001, 48004, 50001, 50002, 61024})
 _QUOTA = frozenset({45009, 45011, 45047})
 
@@ -43,14 +43,14 @@ class WeChatAccount:
 
     app_id: str
     app_secret: SecretStr
-    address: str = ADDRESS
+    address: str
 
 
 class WeChat:
     """Shows up in the customer's WeChat, if they follow the account."""
 
     channel = Channel.WECHAT
-    interrupts = True
+    interrupts = Channel.WECHAT in INTERRUPTS
     deduplicates_for = REMEMBERS
     classes = CARRIES[Channel.WECHAT]
 
@@ -60,9 +60,13 @@ class WeChat:
         self._token = AccessToken(provider, account)
         self.throttle = throttle
 
+    def reaches(self, customer_id: CustomerId, addresses: Sequence[str]) -> bool:
+        """Whose openid the books have."""
+        return bool(addresses)
+
     async def deliver(self, message: Message) -> Delivery:
         """Send the message to the openid that the books have; with a new token if ours is not good any more."""
-        if not message.addresses:
+        if not self.reaches(message.customer_id, message.addresses):
             return Refused("unreachable")
         for _ in range(2):
             token = await self._token.current()
@@ -100,7 +104,7 @@ class AccessToken:
         self._value = ""
         self._ends = 0.0
         self._forced_at = -math.inf
-        self._refused = False
+        self._refused = ""
 
     async def current(self) -> str | Postponed:
         """A token that should be good; without one nothing is sent."""
@@ -109,12 +113,21 @@ class AccessToken:
     def drop(self, token: str) -> None:
         """Do not use a token again that WeChat did not take, unless it has been replaced already."""
         if token == self._value:
-            self._ends, self._refused = 0.0, True
+            self._ends, self._refused = 0.0, token
 
     async def _fetch(self) -> str | Postponed:
-        # Asked without force, WeChat may answer with the very token that it has just refused.
-        force = self._refused and monotonic() > self._forced_at + FORCE_AGAIN_AFTER.total_seconds()
-        self._forced_at = monotonic() if force else self._forced_at
+        """The account's token of now; a new one is forced only if that is the very token that WeChat did not take.
+
+        Forcing spoils the token that all other workers have; what another of them has forced is good for all.
+        """
+        token = await self._ask()
+        may_force = monotonic() > self._forced_at + FORCE_AGAIN_AFTER.total_seconds()
+        if token != self._refused or not may_force:
+            return token
+        self._forced_at = monotonic()
+        return await self._ask(force=True)
+
+    async def _ask(self, *, force: bool = False) -> str | Postponed:
         content = {
             "grant_type": "client_credential",
             "appid": self._account.app_id,
@@ -129,7 +142,7 @@ class AccessToken:
         token, lasts = got.get("access_token"), got.get("expires_in")
         if answer.status_code != 200 or not isinstance(token, str) or not isinstance(lasts, int):
             return _no_token(answer, got.get("errcode"))
-        self._value, self._refused = token, False
+        self._value = token
         self._ends = monotonic() + max(lasts - REFRESH_BEFORE_END.total_seconds(), lasts / 2)
         return token
 
@@ -171,7 +184,10 @@ def _by_code(code: int, message_id: object) -> Delivery:
             return Unknown("busy")
         case 45002:
             return Refused("too_large")
-        case _ if code in _UNREACHABLE:
+        case _ if code in _GONE:
+            return Refused("unreachable", gone=True)
+        case 43101:
+            # The customer refuses messages of this template.
             return Refused("unreachable")
         case _ if code in _QUOTA:
             return Postponed("busy", QUOTA_PAUSE)

@@ -216,8 +216,8 @@ async def test_what_nobody_took_is_judged_by_all_gates_again(touch: AskedFor, st
 
 
 ANOTHER = """
-INSERT INTO touch (customer_id, journey, entry, step, definition, template, content_hash, message_class, channel, language,
-                   planned_at, judged_at, outcome, facts, verdicts)
+INSERT INTO touch (customer_id, journey, entry, step, definition, template, content_hash, message_class, channel,
+                   language, planned_at, judged_at, outcome, facts, verdicts)
 SELECT customer_id, journey, entry, 'another', definition, template, content_hash, message_class, channel, language,
        planned_at, judged_at, 'sent', facts, verdicts FROM touch
 """

@@ -14,10 +14,9 @@ from pydantic import SecretStr
 from starlette.responses import JSONResponse, Response
 
 from activities.channels import Accepted, ChannelAdapter, Delivery, Message, Postponed, Refused, Unknown
-from activities.channels.app_push import app_push
 from activities.channels.calls import TOTAL_TIMEOUT
+from activities.channels.gateway import app_push, sms
 from activities.channels.jpush import JPushAccount, jpush
-from activities.channels.sms import sms
 from activities.channels.wechat import WeChatAccount, wechat
 from tests.activities.channels.peers import (
     APP_ID,
@@ -40,7 +39,7 @@ from web.server import LOOPBACK, listen, served
 SHORT = timedelta(milliseconds=300)
 TO_OPENID = replace(MESSAGE, addresses=(OPENID,), template_id="T-1", data={"thing1": "开户", "time2": "09:00"})
 TO_DEVICE = replace(MESSAGE, addresses=(DEVICE,))
-IN_COMMON = {"key", "customer_id", "template", "class", "body"}
+IN_COMMON = {"key", "customer_id", "template", "class", "body", "good_until"}
 PROVIDERS = ("app_push", "sms", "jpush", "wechat")
 
 
@@ -105,6 +104,7 @@ WEBHOOK: dict[str, tuple[Fault, Delivery]] = {
     "400": (Response(status_code=400), Refused("bad_request")),
     "401": (Response(status_code=401), Unknown("unauthorized")),
     "404": (Response(status_code=404), Refused("unreachable")),
+    "410": (Response(status_code=410), Refused("unreachable", gone=True)),
     "413": (Response(status_code=413), Refused("too_large")),
     "429": (busy(), Unknown("busy", timedelta(seconds=7))),
     "500": (Response(status_code=500), Unknown("gateway_failed")),
@@ -118,7 +118,7 @@ JPUSH: dict[str, tuple[Fault, Delivery]] = {
     "202": (Response(status_code=202), Unknown("unreadable_answer")),
     "400": (jpush_error(400, 1002), Refused("bad_request")),
     "401": (jpush_error(401, 1004), Postponed("unauthorized")),
-    "404": (jpush_error(400, 1011), Refused("unreachable")),
+    "404": (jpush_error(400, 1011), Refused("unreachable", gone=True)),
     "413": (jpush_error(400, 1005), Refused("too_large")),
     "429": (
         JSONResponse({"error": {"code": 2002, "message": "…"}}, 429, {"X-Rate-Limit-Reset": "7"}),
@@ -147,7 +147,7 @@ WECHAT: dict[str, tuple[Fault, Delivery]] = {
     "202": (Response(status_code=202), Unknown("unreadable_answer")),
     "400": (code(47003), Refused("bad_request")),
     "401": (code(42001), Postponed("unauthorized")),
-    "404": (code(40003), Refused("unreachable")),
+    "404": (code(40003), Refused("unreachable", gone=True)),
     "413": (code(45002), Refused("too_large")),
     "429": (code(45009), Postponed("busy", timedelta(hours=1))),
     "500": (code(-1), Unknown("busy")),
@@ -155,7 +155,7 @@ WECHAT: dict[str, tuple[Fault, Delivery]] = {
     "reset": ("reset", Unknown("answer_lost")),
     "half a body": ("half_body", Unknown("answer_lost")),
     "wrong JSON": ("garbage", Unknown("unreadable_answer")),
-    "no follower": (code(43004), Refused("unreachable")),
+    "no follower": (code(43004), Refused("unreachable", gone=True)),
     "refuses messages": (code(43101), Refused("unreachable")),
     "unknown template": (code(40037), Refused("bad_request")),
     "account may not": (code(48001), Postponed("unauthorized")),
