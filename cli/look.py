@@ -45,7 +45,7 @@ from cli.edge import run_async, some_rejected
 from cli.resend import send_again as resend
 from cli.show import print_json, print_table, told
 from errors import InputError
-from journeys.names import CustomerId
+from journeys.names import Channel, CustomerId
 from journeys.templates import Text
 from rules.commands import Verb
 from rules.customer_id import check_customer_id
@@ -263,8 +263,17 @@ def _show_texts(touches: Sequence[TouchLine], texts: Texts, zone: ZoneInfo) -> N
         at, what, where, _ = _touch(touch)
         click.echo(f"\n{told(at, zone)}  {what}, {where}")
         text = texts.get(touch.touch_id)
-        words = f"{text.title}\n{text.body}" if text else "(its text could not be filled in)"
+        words = "\n".join(_words(touch.channel, text)) if text else "(its text could not be filled in)"
         click.echo(indent(words, "    "))
+
+
+def _words(channel: str, text: Text) -> Iterator[str]:
+    """What went out; of a notice by WeChat its fields, and what they come to with the words that WeChat has."""
+    if channel == Channel.WECHAT:
+        yield from (f"{name}: {value}" for name, value in text.data.items())
+        yield f"(words {text.template_id} at WeChat; read as: {text.title} {text.body})"
+    else:
+        yield from text.sent_by(Channel(channel)).values()
 
 
 def _show_verified(customer_id: CustomerId, records: list[Verified], as_json: bool, zone: ZoneInfo) -> None:
