@@ -67,7 +67,10 @@ async def claim(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
 async def settle(
     world: World, plan: TouchPlan, outcome: str, reason: str, provider_id: str | None = None
 ) -> TouchSettled:
-    """Write the outcome; what was settled meanwhile stands, but for a doubt that is resolved."""
+    """Write the outcome; what was settled meanwhile stands, but for a doubt that is resolved.
+
+    The provider's own name of the message is written down in any case: later receipts may know it by that alone.
+    """
     row = await world.pool.fetchrow(
         """
         WITH settled AS (
@@ -76,9 +79,9 @@ async def settle(
               AND (outcome = 'claimed' OR outcome = 'in_doubt' AND $6 <> 'in_doubt')
             RETURNING outcome, reason
         )
-        SELECT outcome, reason FROM settled
+        SELECT outcome, reason, NULL AS named FROM settled
         UNION ALL
-        SELECT outcome, reason FROM touch
+        SELECT outcome, reason, name_at_provider(touch_id, $8) FROM touch
         WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
           AND NOT EXISTS (SELECT FROM settled)
         """,

@@ -5,7 +5,7 @@ It is asked while the customer is on the telephone: what only one way of asking 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from cli.edge import run_async, some_rejected
 from cli.happenings import happenings, touch_line
 from cli.show import print_json, print_table, told
 from errors import InputError
-from journeys.names import CustomerId
+from journeys.names import Channel, CustomerId
 from rules.customer_id import check_customer_id
 from settings import load_settings
 
@@ -135,8 +135,17 @@ def _show_texts(touches: Sequence[TouchLine], texts: Texts, zone: ZoneInfo) -> N
         at, what, where, _ = touch_line(touch)
         click.echo(f"\n{told(at, zone)}  {what}, {where}")
         text = texts.get(touch.touch_id)
-        words = f"{text.title}\n{text.body}" if text else "(its text could not be filled in)"
+        words = "\n".join(_words(touch.channel, text)) if text else "(its text could not be filled in)"
         click.echo(indent(words, "    "))
+
+
+def _words(channel: str, text: Text) -> Iterator[str]:
+    """What went out; of a notice by WeChat its fields, and what they come to with the words that WeChat has."""
+    if channel == Channel.WECHAT:
+        yield from (f"{name}: {value}" for name, value in text.data.items())
+        yield f"(words {text.template_id} at WeChat; read as: {text.title} {text.body})"
+    else:
+        yield from text.sent_by(Channel(channel)).values()
 
 
 def _show_verified(customer_id: CustomerId, records: list[Verified], as_json: bool, zone: ZoneInfo) -> None:

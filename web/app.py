@@ -17,6 +17,7 @@ from activities.channels.registry import signing_key
 from activities.database import Pool, open_pool
 from engine import connect
 from errors import DatabaseError, SettingsError
+from journeys.names import Channel
 from logs import set_up_logs
 from payload_codec import EncryptingCodec
 from settings import Settings, load_settings
@@ -128,14 +129,18 @@ def _token(settings: Settings) -> SecretStr:
 
 
 def _receipts(settings: Settings) -> Receipts:
-    """The gateway that takes our pushes may sign its receipts with the key of the pushes."""
-    keys = dict(settings.receipt_keys)
-    if settings.push_gateway_key_id and settings.push_gateway_secret:
-        keys.setdefault(settings.push_gateway_key_id, settings.push_gateway_secret)
-    if not keys:
+    """A gateway that takes our messages may sign its receipts with the key of those."""
+    keys = {channel: dict(settings.receipt_keys.get(channel, {})) for channel in Channel}
+    for channel, key_id, secret in (
+        (Channel.APP_PUSH, settings.push_gateway_key_id, settings.push_gateway_secret),
+        (Channel.SMS, settings.sms_gateway_key_id, settings.sms_gateway_secret),
+    ):
+        if key_id and secret:
+            keys[channel].setdefault(key_id, secret)
+    if not any(keys.values()):
         raise SettingsError(
-            "Receipts would be taken from everybody: set SOJOURN_RECEIPT_KEYS (`name:secret`, one for each provider),"
-            " or the key of the push gateway."
+            "Receipts would be taken from everybody: set SOJOURN_RECEIPT_KEYS (`name@channel:secret`, one for each"
+            " provider), or the key of a gateway."
         )
 
     async def connected() -> Client:

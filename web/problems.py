@@ -23,6 +23,7 @@ _NAMES = {
     404: "not_found",
     405: "method_not_allowed",
     413: "too_large",
+    503: "unavailable",
 }
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from pydantic import ValidationError
 
 from activities.channels import Accepted, Delivery, Unknown
-from activities.database import Pool
+from activities.database import Pool, open_pool
 from activities.receipts import MessageEvent, Receipt, Recorded, record_receipts, take_receipts
 from errors import EngineError
 from rules.gates import TouchSettled, TryLater
@@ -281,6 +283,27 @@ async def test_a_touch_that_is_asked_for_again_was_settled_meanwhile(touch: Aske
     answer = await touch.ask()
     assert isinstance(answer, TouchSettled)
     assert (answer.outcome, len(touch.push.got)) == ("sent", 1)
+
+
+async def test_the_providers_own_id_is_kept_whatever_settled_the_touch(touch: AskedFor, database_url: str) -> None:
+    """The receipt overtook the answer; the next one of that message may know it by the id alone."""
+
+    async def deliver() -> Delivery:
+        await record(touch.pool, receipt(touch.push.got[-1].key))
+        return Accepted("msg-9")
+
+    touch.push.answers = [deliver]
+    restricted = await open_pool(database_url, size=2, restricted=True)
+    try:
+        touch.world = replace(touch.world, pool=restricted)
+        await touch.ask()
+    finally:
+        await restricted.close()
+    assert await rows(touch.pool, "SELECT outcome, provider_id FROM touch") == [("sent", "msg-9")]
+    assert (await record(touch.pool, receipt(None, "opened", id="r-2", provider_id="msg-9"))).new == {0}
+    for statement in ("UPDATE touch SET provider_id = 'msg-8'", "UPDATE touch SET outcome = 'failed'"):
+        with pytest.raises(asyncpg.RaiseError, match="does not become"):
+            await touch.pool.execute(statement)
 
 
 @pytest.mark.parametrize("answer", [Accepted(), Unknown("timed_out")])

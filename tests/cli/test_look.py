@@ -21,7 +21,7 @@ from cli import resend
 from cli.servers import connect_temporal
 from embedded import EmbeddedStack
 from errors import EngineError
-from journeys.names import Channel, CustomerId, Language
+from journeys.names import Channel, CustomerId, Language, TemplateName
 from journeys.templates import templates
 from settings import Settings, load_settings
 from tests.cli.conftest import Books, Sojourn
@@ -413,8 +413,27 @@ def test_text_is_shown_with_each_touch(sojourn: Sojourn, books: Books) -> None:
     template = next(one for one in templates().values() if one.name == "welcome")
     books.write("ALTER TABLE template_content DISABLE TRIGGER USER")
     books.write("UPDATE template_content SET content = $1", template.model_dump(mode="json"))
-    text = template.text(Language.CHINESE, Channel.INBOX)
+    _, text = template.text(Language.CHINESE, Channel.INBOX)
     assert f"    {text.title}\n    {text.body.splitlines()[0]}" in sojourn("why", "C-1", "--text").out
+
+
+@pytest.mark.usefixtures("life")
+@pytest.mark.parametrize(
+    ("channel", "shown"),
+    [
+        (Channel.SMS, "\n    The body.\n"),
+        (Channel.WECHAT, "\n    thing1: The form\n    (words T-1 at WeChat; read as: The title The body.)\n"),
+    ],
+)
+def test_only_what_a_channel_sends_is_shown(sojourn: Sojourn, books: Books, channel: Channel, shown: str) -> None:
+    """An SMS has no title, and WeChat was given fields."""
+    text = {"title": "The title", "body": "The body.", "template_id": "T-1", "data": {"thing1": "The form"}}
+    content = templates()[TemplateName("welcome")].model_dump(mode="json") | {"texts": {"zh-CN": {channel: text}}}
+    books.write("ALTER TABLE template_content DISABLE TRIGGER USER")
+    books.write("UPDATE template_content SET content = $1", content)
+    books.write("ALTER TABLE touch DISABLE TRIGGER USER")
+    books.write("UPDATE touch SET channel = $1", channel)
+    assert shown in sojourn("why", "C-1", "--text").out
 
 
 @pytest.mark.usefixtures("life")

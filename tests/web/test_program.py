@@ -22,7 +22,10 @@ from journeys.names import CustomerId, MessageClass, TemplateName
 from web.server import LOOPBACK, listen
 
 ROOT = Path(__file__).parents[2]
-SECRETS = {"SOJOURN_INBOX_TOKEN": "hidden-token", "SOJOURN_PUSH_GATEWAY_SECRET": "hidden-secret"}
+SECRETS = {
+    "SOJOURN_INBOX_TOKEN": "hidden-token-of-the-inbox",
+    "SOJOURN_PUSH_GATEWAY_SECRET": "hidden-secret-of-the-gateway",
+}
 
 
 def environment(database_url: str, **differences: str) -> dict[str, str]:
@@ -78,20 +81,22 @@ async def refused(variables: Mapping[str, str]) -> str:
 async def test_both_are_served(database_url: str) -> None:
     """A push signed with the key is taken, and the inbox answers to the token."""
     message = Message(CustomerId("C-1"), "C-1/j/1/s/1", TemplateName("welcome"), MessageClass.SERVICE, "t", "b")
-    key = SigningKey("broker-1", SecretStr("hidden-secret"))
+    key = SigningKey("broker-1", SecretStr("hidden-secret-of-the-gateway"))
     async with running(environment(database_url)) as (_, address):
         async with app_push(f"{address}/push", key) as channel:
             assert await channel.deliver(message) == Accepted()
         async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
             assert (await client.get("/pushes")).json()["accepted"] == 1
-            inbox = await client.get("/customers/C-1/inbox", headers={"Authorization": "Bearer hidden-token"})
+            inbox = await client.get(
+                "/customers/C-1/inbox", headers={"Authorization": "Bearer hidden-token-of-the-inbox"}
+            )
             assert inbox.json() == {"messages": [], "next": None}
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)])
 async def test_a_signal_ends_it_at_once_whatever_hangs(database_url: str, sent: signal.Signals, code: int) -> None:
     """An open connection and a push that hangs do not keep it, and it ends without a word."""
-    key = SigningKey("broker-1", SecretStr("hidden-secret"))
+    key = SigningKey("broker-1", SecretStr("hidden-secret-of-the-gateway"))
     message = Message(CustomerId("C-1"), "C-1/j/1/s/1", TemplateName("welcome"), MessageClass.SERVICE, "t", "b")
     async with (
         running(environment(database_url)) as (process, address),
