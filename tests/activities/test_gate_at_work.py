@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import pytest
 
@@ -17,10 +19,11 @@ from activities.send_message import send_message
 from activities.templates import store_templates
 from activities.touch_plan import TouchPlan
 from activities.world import World
-from journeys.language import days, journey, send
-from journeys.names import Channel, CustomerId, StepId
+from journeys.events import deposit_made
+from journeys.language import days, journey, send, wait_for
+from journeys.names import Channel, CustomerId, StepId, TemplateName
 from journeys.published import with_templates
-from journeys.templates import templates
+from journeys.templates import Template, templates
 from rules.clock import Clock
 from rules.definitions import Catalogue
 from rules.effects import SendMessage
@@ -63,12 +66,27 @@ class Desk:
         return answer
 
 
-async def desk(pool: Pool, *, runs: int = 1, on_cap: bool = False, **changes: object) -> Desk:
-    """A customer for whom a fund is right, in runs of a journey that shows it; nothing stands in the way."""
-    said = send("we-are-here", product="F-1", channels=[Channel.APP_PUSH], on_cap="hold" if on_cap else "skip")
-    value = with_templates(journey(name="fund", version=1, ends_after=days(90), steps=[said]), templates())
+async def desk(
+    pool: Pool,
+    *,
+    runs: int = 1,
+    on_cap: bool = False,
+    channels: Sequence[Channel] = (Channel.APP_PUSH,),
+    reminds: bool = False,
+    texts: Mapping[TemplateName, Template] = MappingProxyType({}),
+    **changes: object,
+) -> Desk:
+    """A customer for whom a fund is right, in runs of a journey that shows it; nothing stands in the way.
+
+    If it `reminds`, a deposit has been waited for first.
+    """
+    said = send("we-are-here", product="F-1", channels=channels, on_cap="hold" if on_cap else "skip")
+    steps = [wait_for(deposit_made, within=days(7), otherwise=[said])] if reminds else [said]
+    shows = journey(name="fund", version=1, ends_after=days(90), steps=steps)
+    value = with_templates(shows, {**templates(), **texts})
     push = FakeChannel(Channel.APP_PUSH, interrupts=True)
-    world = World(pool, Catalogue.of([value]), {Channel.APP_PUSH: push}, simulation_allowed=True)
+    adapters = {Channel.INBOX: FakeChannel(Channel.INBOX), Channel.APP_PUSH: push}
+    world = World(pool, Catalogue.of([value]), {one: adapters[one] for one in channels}, simulation_allowed=True)
     await store_templates(pool, value.templates.values())
     await pool.execute(
         """
@@ -80,9 +98,10 @@ async def desk(pool: Pool, *, runs: int = 1, on_cap: bool = False, **changes: ob
     await pool.execute(
         "INSERT INTO product VALUES ('F-1', 'A fund', 'R3', 'fund', '90 days', $1, $2)", NOON - DAY, NOON + 9 * DAY
     )
-    await pool.execute(
-        "INSERT INTO consent VALUES ($1, 'marketing', 'app_push', true, 'app', 'v1', $2)", AMY, NOON - 9 * DAY
-    )
+    for channel in channels:
+        await pool.execute(
+            "INSERT INTO consent VALUES ($1, 'marketing', $2, true, 'app', 'v1', $3)", AMY, channel, NOON - 9 * DAY
+        )
     async with pool.acquire() as connection:
         for number in range(1, runs + 1):
             decided = EntryDecided(
