@@ -26,7 +26,7 @@ async def shown(pool: Pool, *, plain: bool) -> Text | None:
         "INSERT INTO template_content VALUES ($1, $2, $3)",
         *(RECEIVED.content_hash(), RECEIVED.name, RECEIVED.model_dump(mode="json")),
     )
-    touch, customer = await pool.fetchrow(
+    ((touch, customer),) = await pool.fetch(
         """
             INSERT INTO touch (customer_id, journey, entry, step, definition, template, content_hash, message_class,
                                channel, language, planned_at, judged_at, outcome, facts, verdicts, variables, plain)
