@@ -23,6 +23,7 @@ COMMANDS = {
     "up": Lazy("cli.up:up", "Run the embedded stack and a worker until Ctrl-C."),
     "migrate": Lazy("cli.migrate:migrate", "Bring the database schema up to date."),
     "customers": Lazy("cli.imports:customers", "Load reachability, consent, language and tags from a file."),
+    "set-customer": Lazy("cli.set_customer:set_customer", "Change what is known of one customer, with a reason."),
     "facts": Lazy("cli.imports:facts", "Load what the broker's own books say from a file."),
     "products": Lazy("cli.imports:products", "Load products and their risk levels from a file."),
     "event": Lazy("cli.events:event", "Tell one customer's workflow that something happened."),

@@ -139,3 +139,44 @@ async def test_a_taken_port_is_named(database_url: str) -> None:
         said = await refused(environment(database_url, SOJOURN_WEB_PORT=str(port)))
     assert f"Port {port} of {LOOPBACK} cannot be used" in said
     assert "SOJOURN_WEB_PORT" in said
+
+
+async def by_factory(name: str, variables: Mapping[str, str]) -> tuple[int | None, str]:
+    """What `uvicorn --factory` says of an application that does not start, and its exit code."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "uvicorn", "--factory", f"web.app:{name}", "--port", "0", "--log-level", "error"),
+        cwd=ROOT,
+        env=dict(variables),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 20)
+    return process.returncode, said.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "differences", "said"),
+    [
+        ("inbox", {"SOJOURN_INBOX_TOKEN": ""}, "The inbox has no token"),
+        ("inbox", {"SOJOURN_INBOX_TOKEN": "short"}, "SOJOURN_INBOX_TOKEN cannot be used"),
+        ("receipts", {}, "set SOJOURN_PAYLOAD_KEYS"),
+        ("codec", {}, "The codec server has no keys"),
+    ],
+)
+async def test_an_application_that_lacks_a_setting_says_so_in_one_line(
+    name: str, differences: dict[str, str], said: str
+) -> None:
+    """As every command does: exit code 2, no traceback around it."""
+    code, output = await by_factory(name, environment("postgresql://u:hidden@127.0.0.1:9/x", **differences))
+    assert (code, output.count("\n")) == (2, 1), output
+    assert output.startswith("error: ")
+    assert said in output
+
+
+async def test_an_application_whose_database_is_down_says_so_without_a_traceback() -> None:
+    """The log has the place, and no password."""
+    code, output = await by_factory("inbox", environment("postgresql://u:hidden@127.0.0.1:9/x"))
+    assert code != 0
+    assert "The database at 127.0.0.1:9/x cannot be reached" in output
+    assert "Traceback" not in output
+    assert "hidden" not in output
