@@ -57,7 +57,7 @@ async def sent_by(world: Live) -> set[str]:
     everybody = [world.customer(f"c{number}") for number in range(CUSTOMERS)]
     now = datetime.now(UTC)
     await asyncio.gather(*(world.event(customer, "app_registered", now) for customer in everybody))
-    await world.until(lambda: world.pool.fetchval("SELECT count(*) = $1 FROM touch", CUSTOMERS))
+    await world.until(lambda: world.pool.fetchval("SELECT count(settled_at) = $1 FROM touch", CUSTOMERS))
     assert await world.rows("SELECT DISTINCT outcome FROM touch") == [("sent",)]
     return {channel for (channel,) in await world.rows("SELECT DISTINCT channel FROM touch")}
 
