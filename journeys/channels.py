@@ -25,6 +25,9 @@ INTERRUPTS: frozenset[Channel] = frozenset({Channel.APP_PUSH, Channel.WECHAT, Ch
 NAMES_ITS_SENDER: frozenset[Channel] = frozenset({Channel.WECHAT, Channel.SMS})
 """Those that name the sender themselves: the official account, and the signature that an SMS begins with."""
 
+ADDRESSED: tuple[Channel, ...] = (Channel.APP_PUSH, Channel.WECHAT)
+"""Those that find a customer by an address in the books. The gateway for SMS knows the numbers: Sojourn has none."""
+
 
 class Longest(NamedTuple):
     """The most that a channel takes of one part of a text; none where it sets no limit in that unit."""
