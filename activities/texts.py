@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import asyncpg
 from pydantic import ValidationError
@@ -10,29 +11,29 @@ from pydantic import ValidationError
 from activities.database import Connection, Pool
 from activities.rendering import fill
 from errors import TemplateError
-from journeys.names import Channel, CustomerId, Language
+from journeys.names import Channel, Language
 from journeys.templates import Template, Text
 
 
-async def texts_of(database: Connection | Pool, customer_id: CustomerId) -> dict[int, Text | None]:
-    """What a customer got, or would have got if the touch had not been withheld, by touch.
+async def texts_of(database: Connection | Pool, touches: Sequence[int]) -> dict[int, Text | None]:
+    """What customers got, or would have got if the touch had not been withheld, by touch.
 
     None where it could not be filled in: then the touch has failed with `template_error`, and nobody got it.
     """
     contents = await database.fetch(
         """
         SELECT content_hash, content::text AS content FROM template_content
-        WHERE content_hash IN (SELECT content_hash FROM touch WHERE customer_id = $1)
+        WHERE content_hash IN (SELECT content_hash FROM touch WHERE touch_id = ANY($1::bigint[]))
         """,
-        customer_id,
+        touches,
     )
     templates = {row["content_hash"]: row["content"] for row in contents}
     rows = await database.fetch(
         """
         SELECT touch_id, content_hash, language, channel, plain, variables::text AS variables
-        FROM touch WHERE customer_id = $1
+        FROM touch WHERE touch_id = ANY($1::bigint[])
         """,
-        customer_id,
+        touches,
     )
     return {row["touch_id"]: _filled_or_none(templates[row["content_hash"]], row) for row in rows}
 

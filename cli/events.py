@@ -18,8 +18,8 @@ from activities.moments import Moment
 from cli.aftermath import LIMIT, Aftermath, Result, send_and_follow
 from cli.edge import run_async, some_rejected
 from cli.event_file import NEEDED, events_of
+from cli.happenings import happenings
 from cli.json_object import data_option
-from cli.look import happenings
 from cli.sending import Outgoing, checked, deliver, send_all
 from cli.servers import connect_temporal
 from cli.show import counted, print_json, print_table, progress, told

@@ -129,6 +129,10 @@ BEGIN
     INSERT INTO gate_change (what) VALUES (TG_TABLE_NAME);
     RETURN NULL;
 END $$;
+-- The latest as of the call, also in a statement that began before it: a volatile function sees what is committed.
+CREATE FUNCTION latest_gate_change() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT coalesce(max(change_id), 0) FROM gate_change
+$$;
 CREATE TRIGGER gate_changes AFTER INSERT ON brake FOR EACH STATEMENT EXECUTE FUNCTION note_gate_change();
 CREATE TRIGGER gate_changes AFTER INSERT ON template_recall FOR EACH STATEMENT EXECUTE FUNCTION note_gate_change();
 CREATE TRIGGER gate_changes AFTER INSERT OR UPDATE OR DELETE ON product
@@ -219,6 +223,8 @@ ALTER TABLE touch
     ADD COLUMN critical boolean NOT NULL DEFAULT false;
 -- The variant for customers who want nothing personalised was taken.
 ALTER TABLE touch ADD COLUMN plain boolean NOT NULL DEFAULT false;
+-- SHA-256 of the words as the channel was handed them (title, body, template id, data), of what was claimed to be sent.
+ALTER TABLE touch ADD COLUMN text_hash text;
 -- A receipt may settle a touch before the provider's answer is written down: its id is filled in then, and nothing else.
 CREATE OR REPLACE FUNCTION touch_moves_forward() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

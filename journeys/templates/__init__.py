@@ -39,6 +39,10 @@ class Text(BaseModel):
     template_id: str = ""
     data: Mapping[str, str] = Field(default_factory=dict)
 
+    def content_hash(self) -> ContentHash:
+        """SHA-256 over the words; of a text that is filled in it tells what a channel was handed."""
+        return content_hash(self.model_dump(mode="json", exclude_defaults=True))
+
     def sent_by(self, channel: Channel) -> dict[str, str]:
         """The parts that go out by a channel, by name: limits, `check` and whoever shows a touch look at these.
 

@@ -70,11 +70,11 @@ class Sending:
         """What the provider got."""
         return [message.body for message in self.push.got]
 
-    async def shown(self) -> str:
-        """The body as it is shown again."""
-        (text,) = (await texts_of(self.pool, AMY)).values()
+    async def shown(self) -> Text:
+        """The text as it is shown again."""
+        (text,) = (await texts_of(self.pool, [await self.record("touch_id")])).values()
         assert text is not None
-        return text.body
+        return text
 
     async def record(self, column: str) -> Any:
         """What the record of the touch says."""
@@ -125,7 +125,24 @@ async def test_a_text_tells_what_its_run_began_with_and_the_points(sending: Send
     assert await one.send() == "sent"
     assert one.got() == ["1,234.50, 20"]
     assert await one.record("variables") == {"event.amount": "1234.5", "points": 20}
-    assert await one.shown() == "1,234.50, 20"
+    assert (await one.shown()).body == "1,234.50, 20"
+
+
+async def test_the_record_has_the_hash_of_the_words_that_left(sending: SendingOf) -> None:
+    """Whoever fills the text in again can show that it is what the channel was handed."""
+    one = await sending(AMOUNT)
+    assert await one.send() == "sent"
+    shown = await one.shown()
+    assert shown.body == one.got()[0]
+    assert await one.record("text_hash") == shown.content_hash()
+
+
+async def test_what_does_not_leave_has_no_hash_of_words(sending: SendingOf, recalled: Recalled) -> None:
+    """Nobody was handed anything."""
+    one = await sending(AMOUNT)
+    await recalled(None)
+    assert await one.send() == "withheld recalled"
+    assert await one.record("text_hash") is None
 
 
 async def test_a_text_that_lacks_a_value_fails_for_good_before_anything_is_claimed(sending: SendingOf) -> None:
@@ -162,7 +179,7 @@ async def test_who_wants_nothing_personalised_gets_the_plain_text(sending: Sendi
     assert await one.send() == "sent"
     assert one.got() == ["We are here."]
     assert await one.record("plain")
-    assert await one.shown() == "We are here."
+    assert (await one.shown()).body == "We are here."
 
 
 async def test_everybody_else_gets_the_personalised_text(sending: SendingOf) -> None:

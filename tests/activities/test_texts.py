@@ -26,17 +26,17 @@ async def shown(pool: Pool, *, plain: bool) -> Text | None:
         "INSERT INTO template_content VALUES ($1, $2, $3)",
         *(RECEIVED.content_hash(), RECEIVED.name, RECEIVED.model_dump(mode="json")),
     )
-    ((touch, customer),) = await pool.fetch(
+    touch = await pool.fetchval(
         """
             INSERT INTO touch (customer_id, journey, entry, step, definition, template, content_hash, message_class,
                                channel, language, planned_at, judged_at, outcome, facts, verdicts, variables, plain)
             SELECT customer_id, journey, entry, 'received', definition, $1, $2, message_class, channel, language,
                    planned_at, judged_at, 'sent', '{}', '[]', $3, $4 FROM touch
-            RETURNING touch_id, customer_id
+            RETURNING touch_id
             """,
         *(RECEIVED.name, RECEIVED.content_hash(), {"event.amount": "1234.5", "points": 2000}, plain),
     )
-    return (await texts_of(pool, customer))[touch]
+    return (await texts_of(pool, [touch]))[touch]
 
 
 async def test_a_text_is_shown_again_from_its_content_and_its_variables(pool: Pool) -> None:
