@@ -206,6 +206,23 @@ def test_a_journey_is_not_weaker_in_purpose_than_its_texts(
     )
 
 
+@pytest.mark.parametrize(("classes", "allowed"), [("", False), ("service,marketing", True)])
+def test_what_the_house_lets_sms_carry_is_what_check_lets_pass(
+    classes: str, allowed: bool, bare_environment: pytest.MonkeyPatch
+) -> None:
+    """By the setting that workers go by, too."""
+    bare_environment.setenv("SOJOURN_SMS_CLASSES", classes)
+    told = journey(
+        name="greeting",
+        version=1,
+        starts_on=app_opened,
+        ends_after=days(1),
+        purpose="marketing",
+        steps=(send("first-product", channels=[Channel.SMS]),),
+    )
+    assert (not [one for one in problems_of([told]) if "may not carry it" in one]) is allowed
+
+
 def test_check_names_a_template_that_does_not_exist_and_a_name_used_twice() -> None:
     """Each problem is a sentence of its own."""
     lost = journey(
