@@ -76,6 +76,9 @@ TAMPERED = {
     "channel = 'sms'": "channel is not that of the touch as it was planned",
     "judged_at = judged_at - interval '1 day'": "judged_at is not that of the touch as it was planned",
     "planned = '{}'": "the record is not whole, it cannot be judged again",
+    "text_hash = repeat('0', 64)": "the words that left are not those that its text makes of its values",
+    "text_hash = NULL": "it does not say which words left",
+    "language = 'zh-CN'": "the words that left are not those that its text makes of its values",
     'planned = planned || \'{"message_class": "service"}\'': "message_class is not that of the touch",
 }
 
