@@ -103,6 +103,7 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
         judged_at - max((cap.within for cap in caps), default=timedelta(0)),
         sorted({str(one) for cap in caps for one in cap.classes}),
         bool(plan.template.variables),
+        planned_send(plan.send.definition, plan.send.step).split,
     )
     if row is None:
         raise DatabaseError(
