@@ -36,6 +36,7 @@ DYNAMIC_CONFIG = {
     "history.rps": "100000",
     "matching.rps": "100000",
 }
+PORTS = ("temporal", "temporal-ui", "temporal-http")
 _READY_PATIENCE = timedelta(seconds=30)
 _POLL = timedelta(milliseconds=20)
 
@@ -92,8 +93,16 @@ class TemporalServer:
 
     async def start(self) -> None:
         """Start it and wait until the namespace and all search attributes are there; StackError if not."""
-        names = ("temporal", "temporal-ui", "temporal-http")
-        self._ports = self._ports or self._folder.choose_ports(names, usual=self._durable)
+        if self._ports:
+            await self._serve()
+        else:
+            await self._folder.on_free_ports(PORTS, self._serve_at, usual=self._durable)
+
+    async def _serve_at(self, ports: Mapping[str, int]) -> None:
+        self._ports = dict(ports)
+        await self._serve()
+
+    async def _serve(self) -> None:
         await self._child.start(self._argv())
         deadline = time.monotonic() + _READY_PATIENCE.total_seconds()
         while not await self._ready():
@@ -130,6 +139,9 @@ class TemporalServer:
         return argv
 
     async def _ready(self) -> bool:
+        if not all(map(self._child.listens_on, self._ports.values())):
+            # Whoever answers there by now is somebody else.
+            return False
         try:
             service = await ServiceClient.connect(ConnectConfig(target_host=self.address))
             found = await service.operator_service.list_search_attributes(
