@@ -31,6 +31,9 @@ _STATEMENT = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
 _HEARD: TypeAdapter[tuple[CountedTouch, ...]] = TypeAdapter(tuple[CountedTouch, ...])
 _PRODUCT: TypeAdapter[Product] = TypeAdapter(Product)
 
+Addresses = tuple[tuple[str, str], ...]
+"""Channel and address, the latest first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
@@ -62,12 +65,12 @@ class Known:
     plain: bool
     facts: Facts
     record: Decided | None
-    addresses: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Channel and address, the latest first. No gate looks at them, and no record has them."""
+    addresses: Addresses = field(default=(), repr=False)
+    """The gates see whom they reach, and no record has them."""
 
     def addresses_on(self, channel: Channel) -> tuple[str, ...]:
         """Where a channel finds the customer."""
-        return tuple(address for name, address in self.addresses if name == channel)
+        return addresses_on(channel, self.addresses)
 
 
 async def read_facts(world: World, plan: TouchPlan) -> Known:
@@ -107,7 +110,7 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
         variables=values_of(plan.template, **row["told"]) if row["told"] else {},
         plain=bool(plan.template.plain) and not row["personalised"],
         record=_record(row),
-        addresses=tuple((channel, address) for channel, address in row["addresses"] or ()),
+        addresses=_addresses(row),
     )
 
 
@@ -127,7 +130,7 @@ def _record(row: asyncpg.Record) -> Decided | None:
 
 
 def _facts(world: World, plan: TouchPlan, row: asyncpg.Record, judged_at: datetime) -> Facts:
-    """The row as facts; a channel that this deployment does not have reaches nobody."""
+    """The row as facts."""
     touch, adapters = plan.touch, world.channels
     configured = [channel for channel in touch.channels if channel in adapters]
     interrupting = tuple(channel for channel in configured if adapters[channel].interrupts)
@@ -141,7 +144,7 @@ def _facts(world: World, plan: TouchPlan, row: asyncpg.Record, judged_at: dateti
         investor=_investor(world, row) if touch.product else Investor(),
         product=_product(row["product"]),
         recalled=row["recalled"],
-        unreachable=tuple(sorted({*map(Channel, row["unreachable"]), *set(Channel) - set(adapters)})),
+        unreachable=_unreachable(world, plan, row),
         opted_out=tuple(row["opted_out"]),
         consents=tuple((MessageClass(one), Channel(other)) for one, other in row["consents"]),
         also_carries=tuple(
@@ -156,6 +159,27 @@ def _facts(world: World, plan: TouchPlan, row: asyncpg.Record, judged_at: dateti
         heard=_HEARD.validate_python(row["heard"] or ()),
         control=plan.send.control,
     )
+
+
+def _unreachable(world: World, plan: TouchPlan, row: asyncpg.Record) -> tuple[Channel, ...]:
+    """By what was heard of the customer, and where a channel needs to be told an address that the books lack."""
+    addresses = _addresses(row)
+    lost = {
+        channel
+        for channel in Channel
+        if (adapter := world.channels.get(channel)) is None
+        or not adapter.reaches(plan.customer_id, addresses_on(channel, addresses))
+    }
+    return tuple(sorted(lost.union(map(Channel, row["unreachable"]))))
+
+
+def _addresses(row: asyncpg.Record) -> Addresses:
+    return tuple((channel, address) for channel, address in row["addresses"] or ())
+
+
+def addresses_on(channel: Channel, addresses: Addresses) -> tuple[str, ...]:
+    """Where a channel finds the customer."""
+    return tuple(address for name, address in addresses if name == channel)
 
 
 def _investor(world: World, row: asyncpg.Record) -> Investor:

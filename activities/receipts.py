@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
 from activities.database import Connection, PoolConnection
 from activities.moments import Moment
+from activities.reachability import News, change_reachability
 from journeys.events import (
     EventType,
     message_bounced,
@@ -306,35 +307,13 @@ async def _settle(connection: Connection | PoolConnection, new: Sequence[_Found]
 
 async def _change_reachability(connection: Connection | PoolConnection, new: Sequence[_Found]) -> set[str]:
     """Bounced for good: unreachable there, until a message arrives later. The latest news of a channel counts."""
-    latest: dict[tuple[str, str], tuple[bool, object]] = {}
+    latest: dict[tuple[CustomerId, Channel], News] = {}
     for each in new:
-        if each.receipt.permanent or each.receipt.kind.arrived:
-            latest[each.customer_id, each.receipt.channel] = (each.receipt.kind.arrived, each.receipt.at)
-    rows = await connection.fetch(
-        """
-        WITH news AS (
-            SELECT * FROM unnest($1::text[], $2::text[], $3::bool[], $4::timestamptz[])
-                          AS news (customer_id, channel, reachable, at)
-        ), closed AS (
-            INSERT INTO reachability (customer_id, channel, reachable, at)
-            SELECT * FROM news WHERE NOT reachable AND NOT EXISTS (
-                SELECT FROM touch JOIN receipt USING (touch_id)
-                WHERE touch.customer_id = news.customer_id AND receipt.channel = news.channel
-                  AND receipt.kind <> 'bounced' AND receipt.at > news.at)
-            ON CONFLICT (customer_id, channel) DO UPDATE SET reachable = false, at = excluded.at
-            WHERE reachability.reachable AND reachability.at <= excluded.at
-            RETURNING customer_id
-        ), opened AS (
-            UPDATE reachability AS known SET reachable = true, at = news.at FROM news
-            WHERE (known.customer_id, known.channel) = (news.customer_id, news.channel) AND news.reachable
-              AND NOT known.reachable AND known.at < news.at
-            RETURNING known.customer_id
-        )
-        SELECT customer_id FROM closed UNION ALL SELECT customer_id FROM opened
-        """,
-        *_columns([(*name, *said) for name, said in latest.items()], 4),
-    )
-    return {row["customer_id"] for row in rows}
+        receipt = each.receipt
+        if receipt.permanent or receipt.kind.arrived:
+            name = (each.customer_id, receipt.channel)
+            latest[name] = (*name, receipt.kind.arrived, receipt.at)
+    return await change_reachability(connection, list(latest.values()))
 
 
 async def _opt_out(connection: Connection | PoolConnection, new: Sequence[_Found]) -> set[str]:

@@ -14,6 +14,7 @@ from typing import assert_never
 from activities.channels import Accepted, ChannelAdapter, Message, Postponed, Refused, Unknown
 from activities.contracts import SendMessageRequest, SendMessageResult
 from activities.gate_facts import Decided, Known, read_facts
+from activities.reachability import note_gone
 from activities.rendering import fill, render
 from activities.touch_plan import TouchPlan
 from activities.touch_rows import claim, note_hold, postpone, settle, take_up
@@ -156,6 +157,8 @@ async def _deliver(world: World, plan: TouchPlan, handover: Handover) -> TouchSe
         case Accepted():
             return await settle(world, plan, "sent", "", delivery.provider_id)
         case Refused():
+            if delivery.gone:
+                await note_gone(world.pool, plan.customer_id, handover.adapter.channel, datetime.now(UTC))
             return await settle(world, plan, "failed", delivery.reason)
         case Postponed() if handover.untaken and tried_for < ASK_AGAIN_FOR:
             await postpone(world, plan, delivery.reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from activities.templates import store_templates
 from activities.world import World
 from embedded import EmbeddedStack
 from engine import connect
-from journeys.names import Channel, MessageClass
+from journeys.names import Channel, CustomerId, MessageClass
 from rules.clock import Clock
 from rules.definitions import Catalogue
 from worker import shipped
@@ -39,6 +39,10 @@ class Instant:
     deduplicates_for: timedelta = FOR_EVER
     throttle: float | None = None
     classes: frozenset[MessageClass] = frozenset(MessageClass)
+
+    def reaches(self, customer_id: CustomerId, addresses: Sequence[str]) -> bool:
+        """Everybody."""
+        return True
 
     async def deliver(self, message: Message) -> Delivery:
         """Accepted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,7 @@ from activities.channels import FOR_EVER, Accepted, Delivery, Message
 from bench.ground import Ground, event, until, world
 from bench.measure import percentile
 from bench.report import Line, Report, at_most
-from journeys.names import Channel, MessageClass
+from journeys.names import Channel, CustomerId, MessageClass
 from worker import running, workers
 
 TASK_QUEUE = "latency"
@@ -27,6 +28,10 @@ class _Stopwatch:
     throttle: float | None = None
     classes: frozenset[MessageClass] = frozenset(MessageClass)
     handed: dict[str, float] = field(default_factory=dict)
+
+    def reaches(self, customer_id: CustomerId, addresses: Sequence[str]) -> bool:
+        """Everybody."""
+        return True
 
     async def deliver(self, message: Message) -> Delivery:
         """Note the time."""

@@ -102,6 +102,16 @@ CREATE TABLE channel_address (
 );
 CREATE INDEX channel_address_active ON channel_address (customer_id, channel) WHERE active;
 
+-- Whoever writes an address: the gates judge anew. One that is told later than the customer was lost opens the channel.
+CREATE FUNCTION note_address() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    UPDATE customer SET version = version + 1 WHERE customer_id = NEW.customer_id;
+    UPDATE reachability SET reachable = true, at = NEW.at
+    WHERE customer_id = NEW.customer_id AND channel = NEW.channel AND NEW.active AND NOT reachable AND at < NEW.at;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER addresses AFTER INSERT OR UPDATE ON channel_address FOR EACH ROW EXECUTE FUNCTION note_address();
+
 -- A claimed touch that no provider has taken so far, for certain: it may be handed over again, however short a while
 -- the channel remembers a key. The row goes before a provider is asked again.
 CREATE TABLE touch_postponed (

@@ -22,7 +22,7 @@ from activities.world import World
 from embedded import EmbeddedStack
 from engine import NO_KEYS, connect
 from journeys import JOURNEYS
-from journeys.names import Channel, MessageClass
+from journeys.names import Channel, CustomerId, MessageClass
 from journeys.published import Published, with_templates
 from journeys.templates import templates
 from payload_keys import PayloadKeys
@@ -39,8 +39,13 @@ class FakeChannel:
     deduplicates_for: timedelta = FOR_EVER
     throttle: float | None = None
     classes: frozenset[MessageClass] = frozenset(MessageClass)
+    needs_address: bool = False
     answers: list[Delivery | Callable[[], Any]] = field(default_factory=list)
     got: list[Message] = field(default_factory=list)
+
+    def reaches(self, customer_id: CustomerId, addresses: Sequence[str]) -> bool:
+        """Everybody, unless it needs to be told where."""
+        return bool(addresses) or not self.needs_address
 
     async def deliver(self, message: Message) -> Delivery:
         """Note the message; answer as told, or accept."""

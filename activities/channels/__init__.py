@@ -9,7 +9,7 @@ inbox.py       the App/PC inbox, which is the decision records
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, Protocol
@@ -18,9 +18,7 @@ from journeys.names import Channel, CustomerId, MessageClass, TemplateName
 
 RefusedReason = Literal["bad_request", "unreachable", "too_large"]
 PostponedReason = Literal["busy", "unauthorized", "not_connected"]
-UnknownReason = Literal[
-    "answer_lost", "timed_out", "not_connected", "unauthorized", "busy", "gateway_failed", "unreadable_answer"
-]
+UnknownReason = Literal["answer_lost", "timed_out", "unauthorized", "busy", "gateway_failed", "unreadable_answer"]
 FOR_EVER = timedelta(days=365)
 
 
@@ -52,9 +50,13 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The channel will not carry the message, however often it is asked."""
+    """The channel will not carry the message, however often it is asked.
+
+    `gone`: nor any other to this customer, who has left it; nothing is sent there until it is heard of again.
+    """
 
     reason: RefusedReason
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,9 @@ class ChannelAdapter(Protocol):
     @property
     def throttle(self) -> float | None:
         """How many messages a second it takes, over all workers; none if it sets no limit."""
+
+    def reaches(self, customer_id: CustomerId, addresses: Sequence[str]) -> bool:
+        """Whether it can find a customer, by these addresses or by the id alone; asked before anything is claimed."""
 
     async def deliver(self, message: Message) -> Delivery:
         """Hand the message over. Problems of the channel are an answer, not an exception."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from activities.channels.calls import TOTAL_TIMEOUT, provider
 from activities.channels.signature import SigningKey
 from activities.channels.webhook import Webhook
 from journeys.channels import CARRIES
-from journeys.names import Channel
+from journeys.names import Channel, CustomerId
 
 
 class AppPush:
@@ -25,6 +25,10 @@ class AppPush:
     def __init__(self, webhook: Webhook, throttle: float | None = None) -> None:
         self._webhook = webhook
         self.throttle = throttle
+
+    def reaches(self, customer_id: CustomerId, addresses: Sequence[str]) -> bool:
+        """Everybody, as far as these books know."""
+        return True
 
     async def deliver(self, message: Message) -> Delivery:
         """Post the message, once."""

@@ -6,9 +6,11 @@ without its record, no record without its message, whatever dies in between.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from activities.channels import FOR_EVER, Accepted, Delivery, Message
 from journeys.channels import CARRIES
-from journeys.names import Channel
+from journeys.names import Channel, CustomerId
 
 
 class Inbox:
@@ -21,6 +23,10 @@ class Inbox:
 
     def __init__(self, throttle: float | None = None) -> None:
         self.throttle = throttle
+
+    def reaches(self, customer_id: CustomerId, addresses: Sequence[str]) -> bool:
+        """Whoever opens the App."""
+        return True
 
     async def deliver(self, message: Message) -> Delivery:
         """Accepted at once: the caller's settling is the delivery."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -63,9 +63,13 @@ class JPush:
         self._cids = CidPool(self._call)
         self.throttle = throttle
 
+    def reaches(self, customer_id: CustomerId, addresses: Sequence[str]) -> bool:
+        """Whose devices the books have, or whose id can be an alias."""
+        return audience_of(customer_id, addresses) is not None
+
     async def deliver(self, message: Message) -> Delivery:
         """Push the message, under one cid: again if the answer to the first try says nothing."""
-        audience = audience_of(message)
+        audience = audience_of(message.customer_id, message.addresses)
         if audience is None:
             return Refused("unreachable")
         cid = await self._cids.take()
@@ -153,11 +157,11 @@ async def jpush(
         yield JPush(opened, account, throttle)
 
 
-def audience_of(message: Message) -> dict[str, object] | None:
+def audience_of(customer_id: CustomerId, addresses: Sequence[str]) -> dict[str, object] | None:
     """The customer's devices as the books have them, else the alias that the app has set; none if it can be neither."""
-    if message.addresses:
-        return {"registration_id": list(message.addresses[:MOST_DEVICES])}
-    alias = alias_of(message.customer_id)
+    if addresses:
+        return {"registration_id": list(addresses[:MOST_DEVICES])}
+    alias = alias_of(customer_id)
     return {"alias": [alias]} if _ALIAS.fullmatch(alias) else None
 
 
@@ -180,7 +184,7 @@ def _delivery(response: httpx.Response, audience: Mapping[str, object]) -> Deliv
 def _by_code(code: object, response: httpx.Response, audience: Mapping[str, object]) -> Delivery | None:
     match code:
         case 1011:
-            return Refused("unreachable")
+            return Refused("unreachable", gone=True)
         case 1003 if "registration_id" in audience:
             # A value does not fit, and the devices are the only one that is the customer's.
             return Refused("unreachable")

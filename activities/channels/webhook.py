@@ -45,8 +45,11 @@ def _delivery(response: httpx.Response) -> Delivery:
         case 401 | 403:
             # It says something about our key, nothing about the message.
             return Unknown("unauthorized", seconds_of(response))
-        case 404 | 410:
+        case 404:
+            # A wrong address of ours is answered so, too: it says nothing of the next message.
             return Refused("unreachable")
+        case 410:
+            return Refused("unreachable", gone=True)
         case 413:
             return Refused("too_large")
         case 408 | 425 | 429:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from activities.channels import Accepted, Delivery, Message, Postponed, Refused, Unknown
 from activities.channels.calls import TOTAL_TIMEOUT, OneFetch, Provider, compact, object_of, provider, seconds_of
 from journeys.channels import CARRIES
-from journeys.names import Channel
+from journeys.names import Channel, CustomerId
 
 ADDRESS = "https://api.weixin.qq.com"
 REMEMBERS = timedelta(minutes=10)
@@ -32,7 +32,8 @@ FORCE_AGAIN_AFTER = timedelta(hours=2)
 """WeChat lets a new token be forced twenty times a day."""
 
 _STALE_TOKEN = frozenset({40001, 40014, 42001})
-_UNREACHABLE = frozenset({40003, 43004, 43019, 43101})
+_GONE = frozenset({40003, 43004, 43019})
+"""No openid of this account, not a follower any more, blocked by it."""
 _OUR_ACCOUNT = frozenset({40013, 40125, 40164, 40243, 41004, 48001, 48004, 50001, 50002, 61024})
 _QUOTA = frozenset({45009, 45011, 45047})
 
@@ -60,9 +61,13 @@ class WeChat:
         self._token = AccessToken(provider, account)
         self.throttle = throttle
 
+    def reaches(self, customer_id: CustomerId, addresses: Sequence[str]) -> bool:
+        """Whose openid the books have."""
+        return bool(addresses)
+
     async def deliver(self, message: Message) -> Delivery:
         """Send the message to the openid that the books have; with a new token if ours is not good any more."""
-        if not message.addresses:
+        if not self.reaches(message.customer_id, message.addresses):
             return Refused("unreachable")
         for _ in range(2):
             token = await self._token.current()
@@ -171,7 +176,10 @@ def _by_code(code: int, message_id: object) -> Delivery:
             return Unknown("busy")
         case 45002:
             return Refused("too_large")
-        case _ if code in _UNREACHABLE:
+        case _ if code in _GONE:
+            return Refused("unreachable", gone=True)
+        case 43101:
+            # The customer refuses messages of this template.
             return Refused("unreachable")
         case _ if code in _QUOTA:
             return Postponed("busy", QUOTA_PAUSE)

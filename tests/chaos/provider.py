@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -20,7 +21,7 @@ from starlette.routing import Route
 
 from activities.channels import Accepted, Delivery, Message, Refused, Unknown
 from journeys.channels import CARRIES
-from journeys.names import Channel
+from journeys.names import Channel, CustomerId
 
 FAILS, LOSES, ENDS_EARLY = 0.1, 0.15, 0.05
 """How likely each is."""
@@ -81,6 +82,10 @@ class SimpleChannel:
     def __init__(self, client: httpx.AsyncClient, url: str) -> None:
         self._client = client
         self._url = url
+
+    def reaches(self, customer_id: CustomerId, addresses: Sequence[str]) -> bool:
+        """Everybody."""
+        return True
 
     async def deliver(self, message: Message) -> Delivery:
         """Post the message, once."""

@@ -127,7 +127,7 @@ async def test_two_keys_are_two_messages(gateway: str) -> None:
         (404, Refused("unreachable")),
         (405, Refused("bad_request")),
         (409, Accepted()),
-        (410, Refused("unreachable")),
+        (410, Refused("unreachable", gone=True)),
         (413, Refused("too_large")),
         (422, Refused("bad_request")),
         (408, Unknown("busy")),

@@ -60,8 +60,8 @@ async def test_only_service_is_said_to_be_no_promotion(kind: MessageClass, class
 
 async def test_a_push_goes_to_the_devices_that_the_books_have() -> None:
     """With none, to the alias: the customer's id, in the letters that an alias may have."""
-    assert audience_of(replace(MESSAGE, addresses=(DEVICE, "another"))) == {"registration_id": [DEVICE, "another"]}
-    assert audience_of(MESSAGE) == {"alias": ["C=1024"]}
+    assert audience_of(MESSAGE.customer_id, (DEVICE, "another")) == {"registration_id": [DEVICE, "another"]}
+    assert audience_of(MESSAGE.customer_id, ()) == {"alias": ["C=1024"]}
     async with opened() as (channel, _):
         assert await channel.deliver(replace(MESSAGE, addresses=(DEVICE,))) == Accepted("msg-1")
 
@@ -72,9 +72,12 @@ def test_two_customers_never_share_an_alias() -> None:
 
 
 async def test_a_customer_whose_id_is_too_long_for_an_alias_is_reached_by_device_only() -> None:
-    """Nothing is asked of JPush then."""
+    """The gates are told so; nothing is asked of JPush then."""
     long = replace(MESSAGE, customer_id=CustomerId("C" * 41))
     async with opened() as (channel, peer):
+        assert channel.reaches(MESSAGE.customer_id, ())
+        assert not channel.reaches(long.customer_id, ())
+        assert channel.reaches(long.customer_id, (DEVICE,))
         assert await channel.deliver(long) == Refused("unreachable")
         assert peer.cid_calls == 0
         assert await channel.deliver(replace(long, addresses=(DEVICE,))) == Accepted("msg-1")
@@ -84,7 +87,7 @@ async def test_a_customer_without_the_app_is_unreachable() -> None:
     """JPush knows no device with the alias."""
     async with opened() as (channel, peer):
         peer.known.clear()
-        assert await channel.deliver(MESSAGE) == Refused("unreachable")
+        assert await channel.deliver(MESSAGE) == Refused("unreachable", gone=True)
 
 
 async def test_a_value_that_does_not_fit_is_ours_unless_it_is_the_device() -> None:

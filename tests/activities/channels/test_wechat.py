@@ -56,8 +56,10 @@ async def test_the_same_message_has_the_same_name_at_wechat() -> None:
 
 
 async def test_a_customer_without_an_openid_is_unreachable() -> None:
-    """Nothing is asked of WeChat then."""
+    """The gates are told so; nothing is asked of WeChat then."""
     async with opened() as (channel, peer):
+        assert channel.reaches(NOTICE.customer_id, NOTICE.addresses)
+        assert not channel.reaches(NOTICE.customer_id, ())
         assert await channel.deliver(replace(NOTICE, addresses=())) == Refused("unreachable")
         assert peer.token_calls == []
 
@@ -66,7 +68,7 @@ async def test_a_customer_who_does_not_follow_the_account_is_unreachable() -> No
     """Nor one who has left it."""
     async with opened() as (channel, peer):
         peer.followers.clear()
-        assert await channel.deliver(NOTICE) == Refused("unreachable")
+        assert await channel.deliver(NOTICE) == Refused("unreachable", gone=True)
 
 
 async def test_the_token_is_fetched_once_for_all_who_wait_for_it() -> None:

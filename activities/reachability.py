@@ -1,0 +1,56 @@
+"""Whom a channel does not reach any more, and who is back: by what receipts and channels say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from activities.database import Connection, Pool, PoolConnection
+from journeys.names import Channel, CustomerId
+
+News = tuple[CustomerId, Channel, bool, datetime]
+"""Whether a channel reached a customer at a time; one for each customer and channel."""
+
+
+async def change_reachability(connection: Connection | PoolConnection, news: Sequence[News]) -> set[str]:
+    """Unreachable from the time of the bad news, until good news comes that is later; answers whose changed.
+
+    Whoever calls has locked the customers, and raises the version of those who are answered. No word in the books is
+    as good as reachable.
+    """
+    rows = await connection.fetch(
+        """
+        WITH news AS (
+            SELECT * FROM unnest($1::text[], $2::text[], $3::bool[], $4::timestamptz[])
+                          AS news (customer_id, channel, reachable, at)
+        ), closed AS (
+            INSERT INTO reachability (customer_id, channel, reachable, at)
+            SELECT * FROM news WHERE NOT reachable AND NOT EXISTS (
+                SELECT FROM touch JOIN receipt USING (touch_id)
+                WHERE touch.customer_id = news.customer_id AND receipt.channel = news.channel
+                  AND receipt.kind <> 'bounced' AND receipt.at > news.at)
+            ON CONFLICT (customer_id, channel) DO UPDATE SET reachable = false, at = excluded.at
+            WHERE reachability.reachable AND reachability.at <= excluded.at
+            RETURNING customer_id
+        ), opened AS (
+            UPDATE reachability AS known SET reachable = true, at = news.at FROM news
+            WHERE (known.customer_id, known.channel) = (news.customer_id, news.channel) AND news.reachable
+              AND NOT known.reachable AND known.at < news.at
+            RETURNING known.customer_id
+        )
+        SELECT customer_id FROM closed UNION ALL SELECT customer_id FROM opened
+        """,
+        [customer_id for customer_id, *_ in news],
+        [channel for _, channel, *_ in news],
+        [reachable for *_, reachable, _ in news],
+        [at for *_, at in news],
+    )
+    return {row["customer_id"] for row in rows}
+
+
+async def note_gone(pool: Pool, customer_id: CustomerId, channel: Channel, at: datetime) -> None:
+    """Write down that a channel has said that it does not reach a customer any more; the gates judge anew."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM customer WHERE customer_id = $1 FOR NO KEY UPDATE", customer_id)
+        if await change_reachability(connection, [(customer_id, channel, False, at)]):
+            await connection.execute("UPDATE customer SET version = version + 1 WHERE customer_id = $1", customer_id)

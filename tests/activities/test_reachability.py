@@ -1,0 +1,122 @@
+"""Whom a channel reaches: by the addresses in the books, by what it said itself, and from when on again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from activities.channels import Accepted, Refused
+from activities.database import Pool, open_pool
+from activities.gate_facts import Known, read_facts
+from activities.send_message import send_message
+from activities.touch_plan import TouchPlan
+from activities.world import World
+from journeys.names import Channel
+from rules.gates import Answer, NextChannel, TouchSettled
+from tests.activities.test_send_message import AMY, AskedFor, touch
+
+__all__ = ["touch"]
+
+DEVICE = "INSERT INTO channel_address (customer_id, channel, address) VALUES ('C-1', 'app_push', 'a-device')"
+GONE = Refused("unreachable", gone=True)
+
+
+@pytest.fixture
+def by_address(touch: AskedFor) -> AskedFor:
+    """A touch on a channel that has to be told where the customer is."""
+    touch.push.needs_address, touch.push.answers = True, []
+    return touch
+
+
+async def settled(touch: AskedFor) -> tuple[str, str]:
+    """Ask; what it came to."""
+    answer = await touch.ask()
+    assert isinstance(answer, TouchSettled)
+    return answer.outcome, answer.reason
+
+
+async def another(touch: AskedFor, occurrence: int) -> Answer:
+    """The same step once more, as a loop asks for it."""
+    send = replace(touch.request.send, occurrence=occurrence)
+    return (await send_message(touch.world, replace(touch.request, send=send))).answer
+
+
+async def test_a_channel_without_the_customers_address_gives_way_to_the_next(by_address: AskedFor) -> None:
+    """Before anything is claimed."""
+    plan = TouchPlan.of(by_address.world, by_address.request)
+    known = await read_facts(by_address.world, plan)
+    assert known.facts.unreachable == tuple(sorted(Channel))
+    assert isinstance(await by_address.ask(), NextChannel)
+    assert await by_address.pool.fetch("SELECT FROM touch") == []
+    assert by_address.push.got == []
+
+
+async def test_an_address_of_the_channel_is_enough(by_address: AskedFor) -> None:
+    """One of another channel is not."""
+    await by_address.pool.execute(DEVICE.replace("app_push", "wechat"))
+    plan = TouchPlan.of(by_address.world, by_address.request)
+    assert Channel.APP_PUSH in (await read_facts(by_address.world, plan)).facts.unreachable
+    await by_address.pool.execute(DEVICE)
+    assert await settled(by_address) == ("sent", "")
+    assert by_address.push.got[0].addresses == ("a-device",)
+
+
+async def test_an_address_that_is_lost_between_the_judgement_and_the_claim_is_seen(
+    by_address: AskedFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes addresses, with whatever statement: the touch is judged again."""
+    await by_address.pool.execute(DEVICE)
+    looks = 0
+
+    async def then_it_is_lost(world: World, plan: TouchPlan) -> Known:
+        nonlocal looks
+        known = await read_facts(world, plan)
+        if (looks := looks + 1) == 1:
+            await by_address.pool.execute("UPDATE channel_address SET active = false")
+        return known
+
+    monkeypatch.setattr("activities.send_message.read_facts", then_it_is_lost)
+    assert isinstance(await by_address.ask(), NextChannel)
+    assert (looks, by_address.push.got) == (2, [])
+
+
+async def test_who_has_left_a_channel_is_sent_nothing_more_there(touch: AskedFor, database_url: str) -> None:
+    """As after a bounce for good; the running product may write that down."""
+    touch.push.answers = [GONE]
+    pool = await open_pool(database_url, size=2, restricted=True)
+    try:
+        touch.world = replace(touch.world, pool=pool)
+        assert await settled(touch) == ("failed", "unreachable")
+        assert await reachable(touch.pool) is False
+        assert isinstance(await another(touch, 2), NextChannel)
+        assert len(touch.push.got) == 1
+    finally:
+        await pool.close()
+
+
+async def reachable(pool: Pool) -> bool | None:
+    """What the books say of app push; nothing is as good as reachable."""
+    found: bool | None = await pool.fetchval("SELECT reachable FROM reachability WHERE channel = 'app_push'")
+    return found
+
+
+async def test_a_message_that_was_refused_says_nothing_of_the_next(touch: AskedFor) -> None:
+    """A wrong address of ours, or a text that the customer does not want, is not the customer's leaving."""
+    touch.push.answers = [Refused("unreachable"), Accepted()]
+    assert await settled(touch) == ("failed", "unreachable")
+    assert await reachable(touch.pool) is None
+
+
+@pytest.mark.parametrize(("told", "opens"), [(timedelta(seconds=1), True), (-timedelta(hours=1), False)])
+async def test_an_address_that_is_told_later_opens_the_channel(touch: AskedFor, told: timedelta, opens: bool) -> None:
+    """The customer is back, on another phone say; what was known before says nothing new."""
+    touch.push.answers = [GONE]
+    await settled(touch)
+    at = datetime.now(UTC) + told
+    await touch.pool.execute(
+        "INSERT INTO channel_address (customer_id, channel, address, at) VALUES ($1, 'app_push', 'a-device', $2)",
+        *(AMY, at),
+    )
+    assert await reachable(touch.pool) is opens
