@@ -225,7 +225,8 @@ def _report(samples: Mapping[str, Sequence[Sample]]) -> Report:
             *(line for name, of in samples.items() for line in _costs(name, of)),
         ],
         (
-            f"Ten days pass in {REAL.total_seconds():g} s of timers. Who comes late to a wait still waits for what is on its way.",
+            f"Ten days pass in {REAL.total_seconds():g} s of timers.",
+            "Who comes late to a wait still waits for what may be on its way.",
             "Processor time is that of the whole round, all four processes; the client is what sends the events.",
         ),
     )
