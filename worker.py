@@ -17,6 +17,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.channels.calls import AT_ONCE
 from activities.channels.registry import open_channels
 from activities.contracts import TASK_QUEUE, channel_queue
 from activities.database import may_rewrite_books, open_pool
@@ -102,6 +103,7 @@ def workers(
             client,
             task_queue=channel_queue(channel, task_queue),
             activities=activities.remote,
+            max_concurrent_activities=AT_ONCE,
             max_task_queue_activities_per_second=_throttle(world, channel),
             graceful_shutdown_timeout=LONGEST_SEND,
         )

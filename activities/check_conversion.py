@@ -9,6 +9,7 @@ import asyncpg
 from activities.contracts import CheckConversionRequest, ConversionChecked
 from activities.conversions import convert
 from activities.database import PoolConnection
+from activities.fact_writing import source_of, write_statements
 from activities.record_events import recorded
 from activities.world import World
 from journeys.words import WaitFor
@@ -16,6 +17,7 @@ from rules.conditions import fits
 from rules.definitions import definition
 from rules.effects import CheckConversion
 from rules.plan import Plan
+from rules.statements import statement_of
 
 
 async def check_conversion(world: World, request: CheckConversionRequest) -> ConversionChecked:
@@ -100,6 +102,7 @@ async def _take_fact(world: World, request: CheckConversionRequest, fact: asyncp
             fact["occurred_at"],
             fact["data"],
         )
+        await _let_it_count(connection, request, fact)
         await convert(
             connection,
             request.customer_id,
@@ -117,6 +120,26 @@ async def _take_fact(world: World, request: CheckConversionRequest, fact: asyncp
         )
         assert row is not None
         return row
+
+
+async def _let_it_count(connection: PoolConnection, request: CheckConversionRequest, fact: asyncpg.Record) -> None:
+    """What the gates look at is written with the event, as `record_events` does. A fact under the id of another event
+    proves nothing here either."""
+    source = source_of(fact["event_id"])
+    if (said := statement_of(fact["name"], fact["occurred_at"], fact["data"], source)) is None:
+        return
+    stands = await connection.fetchval(
+        """
+        SELECT (name, occurred_at) = ($3, $4::timestamptz) FROM customer_event
+        WHERE customer_id = $1 AND event_id = $2
+        """,
+        request.customer_id,
+        fact["event_id"],
+        fact["name"],
+        fact["occurred_at"],
+    )
+    if stands:
+        await write_statements(connection, [(request.customer_id, said)])
 
 
 async def _next_sequence(connection: PoolConnection, request: CheckConversionRequest) -> int:

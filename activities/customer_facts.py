@@ -20,9 +20,9 @@ _WHOLE_LIFE: Mapping[str, datetime] = MappingProxyType({})
 
 
 _FACTS_AND_EVENTS = """
-SELECT customer.risk_class, customer.language, customer.zone, customer.tags,
+SELECT investor.risk_class, customer.language, customer.zone, customer.tags,
        event.name, event.occurred_at, event.data::text AS data
-FROM customer LEFT JOIN (
+FROM customer CROSS JOIN LATERAL investor_at($1, $4) AS investor LEFT JOIN (
     unnest($2::text[], $3::timestamptz[]) AS asked (name, since)
     JOIN customer_event AS event ON event.customer_id = $1 AND event.name = asked.name
          AND event.occurred_at BETWEEN asked.since AND $4

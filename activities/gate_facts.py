@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from activities.brakes import brake_of
 from activities.conversions import where_of
-from activities.local_time import quiet_until
+from activities.local_time import quiet_from, quiet_until
 from activities.touch_plan import TouchPlan
 from activities.variables import values_of
 from activities.world import World
@@ -23,7 +23,7 @@ from journeys.events import account_closed
 from journeys.names import Channel, Language, MessageClass, RiskClass
 from rules.caps import CountedTouch, caps_of
 from rules.conditions import fits
-from rules.gates import Facts
+from rules.gates import Facts, expires_after
 from rules.suitability import Investor, Product
 from rules.touches import planned_send
 
@@ -65,6 +65,8 @@ class Known:
     plain: bool
     facts: Facts
     record: Decided | None
+    good_until: datetime | None = None
+    """The real time after which the message must not show up any more where it makes a sound; none without an end."""
     addresses: Addresses = field(default=(), repr=False)
     """The gates see whom they reach, and no record has them."""
 
@@ -110,8 +112,18 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
         variables=values_of(plan.template, **row["told"]) if row["told"] else {},
         plain=bool(plan.template.plain) and not row["personalised"],
         record=_record(row),
+        good_until=_good_until(world, plan, judged_at, row["zone"]),
         addresses=_addresses(row),
     )
+
+
+def _good_until(world: World, plan: TouchPlan, judged_at: datetime, zone: str) -> datetime | None:
+    """A phone that is off gets its messages later: not at night, and not when they are stale."""
+    quiet = None if plan.touch.critical else quiet_from(world.quiet_hours, judged_at, zone)
+    expires = expires_after(plan.touch)
+    stale = None if expires is None else plan.clock.real(plan.send.due) + expires
+    ends = [end for end in (quiet and plan.clock.real(quiet), stale) if end is not None]
+    return min(ends, default=None)
 
 
 def _record(row: asyncpg.Record) -> Decided | None:

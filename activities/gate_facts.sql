@@ -6,9 +6,9 @@
 -- $10   account_closed   $12 the product   $13 $14 the template and its content
 -- $15 $16 since when touches count against caps, and of which classes
 -- $17   whether the text has variables
-SELECT customer.version, customer.language, customer.zone, customer.risk_class, customer.lowest_class,
-       customer.professional, customer.assessed_at, customer.assessed_until, customer.longest_term,
-       customer.product_types,
+SELECT customer.version, customer.language, customer.zone, investor.risk_class, investor.lowest_class,
+       investor.professional, investor.assessed_at, investor.assessed_until, investor.longest_term,
+       investor.product_types,
   (SELECT ARRAY[outcome, reason, channel, language] FROM touch
     WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS record,
   (SELECT recorded_at FROM touch
@@ -34,7 +34,7 @@ SELECT customer.version, customer.language, customer.zone, customer.risk_class, 
   ) AS awaited,
   ARRAY(SELECT reason FROM (SELECT DISTINCT ON (reason) reason, active FROM suppression
           WHERE customer_id = $1 AND ($6 IS NULL OR at <= $6)
-          ORDER BY reason, at DESC) AS latest WHERE active ORDER BY reason) AS suppressed,
+          ORDER BY reason, at DESC, active DESC) AS latest WHERE active ORDER BY reason) AS suppressed,
   (SELECT jsonb_build_object('product_id', product_id, 'risk_level', risk_level, 'product_type', product_type,
                              'valid_from', valid_from, 'valid_until', valid_until, 'term', extract(epoch FROM term))
      FROM product WHERE product_id = $12) AS product,
@@ -42,10 +42,11 @@ SELECT customer.version, customer.language, customer.zone, customer.risk_class, 
            WHERE template = $13 AND (content_hash IS NULL OR content_hash = $14)) AS recalled,
   ARRAY(SELECT scope FROM (SELECT DISTINCT ON (scope) scope, active FROM opt_out
           WHERE customer_id = $1 AND ($6 IS NULL OR at <= $6)
-          ORDER BY scope, at DESC) AS latest WHERE active) AS opted_out,
+          ORDER BY scope, at DESC, active DESC) AS latest WHERE active) AS opted_out,
   ARRAY(SELECT ARRAY[message_class, channel] FROM (
           SELECT DISTINCT ON (message_class, channel) message_class, channel, given FROM consent
-          WHERE customer_id = $1 ORDER BY message_class, channel, at DESC) AS latest WHERE given) AS consents,
+          WHERE customer_id = $1 AND ($6 IS NULL OR at <= $6)
+          ORDER BY message_class, channel, at DESC, given) AS latest WHERE given) AS consents,
   ARRAY(SELECT channel FROM reachability WHERE customer_id = $1 AND NOT reachable) AS unreachable,
   (SELECT jsonb_agg(jsonb_build_object('mode', mode, 'reason', reason, 'journey', journey,
                                        'template', template, 'channel', channel) ORDER BY brake_id)
@@ -69,5 +70,5 @@ SELECT customer.version, customer.language, customer.zone, customer.risk_class, 
     'event', (SELECT data FROM customer_event WHERE customer_id = $1 AND sequence = run.caused_by)
   ) END AS told,
   (SELECT coalesce(max(change_id), 0) FROM gate_change) AS last_change
-FROM customer JOIN journey_run AS run USING (customer_id)
+FROM customer JOIN journey_run AS run USING (customer_id) CROSS JOIN LATERAL investor_at($1, $6) AS investor
 WHERE customer_id = $1 AND run.journey = $2 AND run.entry = $3

@@ -15,13 +15,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from pydantic_core import PydanticSerializationError, to_json
 
 from activities.contracts import RECORD_EVENT, Delivery
-from journeys.events import EVENTS
+from journeys.events import EVENTS, TIME
 from journeys.names import EventId
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
-)
 CONTENT_KEPT = 8_192
 DEEPEST = 50
 TOO_DEEP = f"the argument is nested too deep: send at most {DEEPEST} levels of objects and lists"

@@ -47,6 +47,19 @@ def quiet_until(hours: QuietHours | None, at: datetime, zone: str) -> datetime |
     return max(ends)
 
 
+def quiet_from(hours: QuietHours | None, at: datetime, zone: str) -> datetime | None:
+    """When the quiet hours of a customer of a zone begin next, in UTC: `at` itself within them; none without any."""
+    if hours is None or hours.begins == hours.ends:
+        return None
+    here = at.astimezone(known_zone(zone))
+    if hours.hold(here.time()):
+        return at
+    day = here.date() + timedelta(days=here.time() >= hours.begins)
+    # Of a reading that the clocks repeat or leave out, the earlier of the two moments that it may mean.
+    begin = (datetime.combine(day, hours.begins.replace(fold=fold), here.tzinfo).astimezone(UTC) for fold in (0, 1))
+    return min(begin)
+
+
 def known_zone(zone: str) -> ZoneInfo:
     """A zone by its name. One that this machine's tzdata lacks, as it was renamed lately, counts as home."""
     try:

@@ -7,7 +7,8 @@ from typing import Annotated, TypedDict
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ValidationInfo
 
-from activities.incoming import EARLIEST, TIME
+from activities.incoming import EARLIEST
+from journeys.events import TIME
 
 
 class TimeContext(TypedDict):

@@ -21,6 +21,7 @@ import asyncpg
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
 from activities.database import Connection, PoolConnection
+from activities.fact_writing import columns, write_statements
 from activities.moments import Moment
 from activities.reachability import News, change_reachability
 from journeys.events import (
@@ -32,6 +33,7 @@ from journeys.events import (
     unsubscribed,
 )
 from journeys.names import Channel, CustomerId
+from rules.statements import OptOutSaid
 from rules.touches import TouchIdentity, touch_named
 
 MOST = 1_000
@@ -212,8 +214,8 @@ async def _touches(connection: Connection | PoolConnection, receipts: Sequence[R
         FROM unnest($8::int[], $9::text[], $10::text[]) AS named (place, channel, provider_id)
         JOIN touch USING (channel, provider_id)
         """,
-        *_columns(named, 7),
-        *_columns(by_provider, 3),
+        *columns(named, 7),
+        *columns(by_provider, 3),
     )
 
 
@@ -241,7 +243,7 @@ async def _insert(
         ON CONFLICT DO NOTHING
         RETURNING channel, receipt_id
         """,
-        *_columns([_row(each) for each in found], 9),
+        *columns([_row(each) for each in found], 9),
         source,
     )
     fresh = {(row["channel"], row["receipt_id"]) for row in inserted}
@@ -257,7 +259,7 @@ async def _compare(
         SELECT channel, receipt_id, touch_id, kind, at, permanent, scope FROM receipt
         JOIN unnest($1::text[], $2::text[]) AS asked (channel, receipt_id) USING (channel, receipt_id)
         """,
-        *_columns([(each.receipt.channel, each.receipt.receipt_id) for each in found], 2),
+        *columns([(each.receipt.channel, each.receipt.receipt_id) for each in found], 2),
     )
     books = {(row["channel"], row["receipt_id"]): row for row in stored}
     known = set()
@@ -318,26 +320,18 @@ async def _change_reachability(connection: Connection | PoolConnection, new: Seq
 
 async def _opt_out(connection: Connection | PoolConnection, new: Sequence[_Found]) -> set[str]:
     """A refusal counts from the moment it is recorded; the receipt is its evidence."""
-    refusals = [
-        (each.customer_id, scope, f"receipt {each.receipt.channel} {each.receipt.receipt_id}", each.receipt.at)
-        for each in new
-        if (scope := each.receipt.refused_scope) is not None
-    ]
-    rows = await connection.fetch(
-        """
-        INSERT INTO opt_out (customer_id, scope, active, source, at)
-        -- At one instant the refusal comes after its lifting.
-        SELECT customer_id, scope, true, source, at + CASE WHEN EXISTS (
-            SELECT FROM opt_out WHERE (opt_out.customer_id, opt_out.scope, opt_out.at)
-                                    = (new.customer_id, new.scope, new.at) AND NOT active
-        ) THEN interval '1 microsecond' ELSE interval '0' END
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS new (customer_id, scope, source, at)
-        ON CONFLICT DO NOTHING
-        RETURNING customer_id
-        """,
-        *_columns(refusals, 4),
+    return await write_statements(
+        connection,
+        [
+            (each.customer_id, OptOutSaid(each.receipt.at, scope, True, _evidence(each.receipt)))
+            for each in new
+            if (scope := each.receipt.refused_scope) is not None
+        ],
     )
-    return {row["customer_id"] for row in rows}
+
+
+def _evidence(receipt: Receipt) -> str:
+    return f"receipt {receipt.channel} {receipt.receipt_id}"
 
 
 async def _untold(connection: Connection | PoolConnection, taken: Sequence[_Found]) -> list[MessageEvent]:
@@ -348,7 +342,7 @@ async def _untold(connection: Connection | PoolConnection, taken: Sequence[_Foun
         SELECT customer_id, event_id FROM customer_event
         JOIN unnest($1::text[], $2::text[]) AS asked (customer_id, event_id) USING (customer_id, event_id)
         """,
-        *_columns([(event.customer_id, event.argument["event_id"]) for event in events], 2),
+        *columns([(event.customer_id, event.argument["event_id"]) for event in events], 2),
     )
     known = {(row["customer_id"], row["event_id"]) for row in told}
     return [event for event in events if (event.customer_id, event.argument["event_id"]) not in known]
@@ -417,8 +411,3 @@ def _row(each: _Found) -> tuple[object, ...]:
         receipt.refused_scope,
         receipt.detail,
     )
-
-
-def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
-    """Rows as the arrays that `unnest` takes."""
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

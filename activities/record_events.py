@@ -12,16 +12,18 @@ from pydantic import TypeAdapter
 from activities.contracts import RecordedBatch, RecordEventsRequest
 from activities.conversions import convert, reverse
 from activities.database import PoolConnection
+from activities.fact_writing import source_of, write_statements
 from activities.incoming import EARLIEST, Incoming, Rejected, conflicting, nameless, read
 from activities.rejections import reject
 from activities.runs import put_back_runs
 from activities.world import World
 from errors import InputError
-from journeys.events import EVENTS, opted_out_of_marketing
+from journeys.events import EVENTS
 from journeys.names import CustomerId, EventId
 from rules.customer_id import check_customer_id, mask
 from rules.effects import RecordedEvent
 from rules.state import CustomerState
+from rules.statements import Statement, statement_of
 
 STATE: TypeAdapter[CustomerState] = TypeAdapter(CustomerState)
 
@@ -51,9 +53,11 @@ async def record_events(world: World, request: RecordEventsRequest) -> RecordedB
         current = restored or state
         # A database that was restored to an earlier time must not give out numbers that have taken effect already.
         last_sequence = max(last_sequence, current.folded, *current.folded_ahead)
-        rejected += await _store(connection, customer_id, last_sequence, incoming)
+        conflicts = await _store(connection, customer_id, last_sequence, incoming)
+        rejected += [conflicting(incoming[place]) for place in sorted(conflicts)]
         await reject(connection, customer_id, rejected, world.rejected_retention)
-        await _opt_out(connection, customer_id, incoming)
+        taken = [event for place, event in enumerate(incoming) if place not in conflicts]
+        await write_statements(connection, _statements(customer_id, taken))
         await _save(connection, customer_id, last_sequence + len(incoming), current)
         await put_back_runs(connection, current)
         await _convert(world, connection, current, incoming)
@@ -130,10 +134,10 @@ def _restored(state: CustomerState, stored: Any) -> CustomerState | None:
 
 async def _store(
     connection: PoolConnection, customer_id: CustomerId, last_sequence: int, incoming: Sequence[Incoming]
-) -> list[Rejected]:
-    """Insert what is new, in order; answers the events whose id was seen before with other content."""
+) -> set[int]:
+    """Insert what is new, in order; answers the places of events whose id was seen before with other content."""
     if not incoming:
-        return []
+        return set()
     new = await connection.fetch(
         """
         INSERT INTO customer_event (customer_id, sequence, event_id, name, occurred_at, data)
@@ -151,15 +155,12 @@ async def _store(
         [event.data for event in incoming],
     )
     if len(new) == len(incoming):
-        return []
+        return set()
     return await _conflicts(connection, customer_id, incoming)
 
 
-async def _conflicts(
-    connection: PoolConnection, customer_id: CustomerId, incoming: Iterable[Incoming]
-) -> list[Rejected]:
+async def _conflicts(connection: PoolConnection, customer_id: CustomerId, events: Sequence[Incoming]) -> set[int]:
     """Compared in the database: there a number is the same however it is written."""
-    events = list(incoming)
     rows = await connection.fetch(
         """
         SELECT place FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::jsonb[])
@@ -167,7 +168,6 @@ async def _conflicts(
         JOIN customer_event AS stored USING (event_id)
         WHERE customer_id = $1
           AND (stored.name, stored.occurred_at, stored.data) <> (event.name, event.occurred_at, event.data)
-        ORDER BY place
         """,
         customer_id,
         [event.event_id for event in events],
@@ -175,7 +175,13 @@ async def _conflicts(
         [event.at for event in events],
         [event.data for event in events],
     )
-    return [conflicting(events[row["place"] - 1]) for row in rows]
+    return {row["place"] - 1 for row in rows}
+
+
+def _statements(customer_id: CustomerId, taken: Iterable[Incoming]) -> list[tuple[CustomerId, Statement]]:
+    """What the gates look at counts from the moment it is recorded, whatever the journeys do with the event."""
+    said = (statement_of(event.name, event.at, event.data, source_of(event.event_id)) for event in taken)
+    return [(customer_id, statement) for statement in said if statement is not None]
 
 
 async def _convert(
@@ -187,23 +193,6 @@ async def _convert(
         await convert(connection, customer_id, after_sequence=state.folded, since=EARLIEST, attribution=attribution)
     if any(EVENTS[event.name].reverses for event in incoming):
         await reverse(connection, customer_id, attribution)
-
-
-async def _opt_out(connection: PoolConnection, customer_id: CustomerId, incoming: Iterable[Incoming]) -> None:
-    """A refusal of marketing counts from the moment it is recorded, whatever the journeys do with the event."""
-    refusals = [(customer_id, event.at) for event in incoming if event.name == opted_out_of_marketing]
-    if refusals:
-        await connection.executemany(
-            """
-            INSERT INTO opt_out (customer_id, scope, active, source, at)
-            -- At one instant the refusal comes after its lifting.
-            SELECT $1, 'marketing', true, 'event', $2::timestamptz + CASE WHEN EXISTS (
-                SELECT FROM opt_out WHERE customer_id = $1 AND scope = 'marketing' AND at = $2 AND NOT active
-            ) THEN interval '1 microsecond' ELSE interval '0' END
-            ON CONFLICT DO NOTHING
-            """,
-            refusals,
-        )
 
 
 async def _save(connection: PoolConnection, customer_id: CustomerId, last_sequence: int, state: CustomerState) -> None:

@@ -75,7 +75,8 @@ async def _send(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
         return plan.settled("failed", "template_error") if written else None
     if not await claim(world, plan, known, judgement, "claimed"):
         return None
-    handover = Handover(world.channels[plan.channel], text, known.addresses_on(plan.channel), datetime.now(UTC), True)
+    addresses = known.addresses_on(plan.channel)
+    handover = Handover(world.channels[plan.channel], text, addresses, known.good_until, datetime.now(UTC), True)
     return await _deliver(world, plan, handover)
 
 
@@ -95,7 +96,8 @@ async def _decided_before(world: World, plan: TouchPlan, known: Known, record: D
                 return _try_later(plan, "answer_lost", ASK_AGAIN_AFTER)
             text = fill(plan.template, record.language, record.channel, record.variables, plain=record.plain)
             addresses = known.addresses_on(record.channel)
-            return await _deliver(world, plan, Handover(adapter, text, addresses, record.recorded_at, record.postponed))
+            handover = Handover(adapter, text, addresses, known.good_until, record.recorded_at, record.postponed)
+            return await _deliver(world, plan, handover)
         case "hold" if tried_for < ASK_AGAIN_FOR:
             assert stop.hold_until is not None
             return _try_later(plan, stop.reason, stop.hold_until - known.facts.judged_at)
@@ -130,6 +132,7 @@ class Handover:
     adapter: ChannelAdapter
     text: Text
     addresses: tuple[str, ...] = field(repr=False)
+    good_until: datetime | None
     claimed_at: datetime
     untaken: bool
 
@@ -145,6 +148,7 @@ class Handover:
             template_id=self.text.template_id,
             data=self.text.data,
             addresses=self.addresses,
+            good_until=self.good_until,
         )
 
 

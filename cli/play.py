@@ -20,6 +20,7 @@ from temporalio.client import Client
 from activities.contracts import TASK_QUEUE
 from activities.database import Pool, open_pool
 from activities.facts import import_facts
+from activities.incoming import EARLIEST
 from activities.record import read_record
 from cli.agreement import agreement, up_to
 from cli.edge import run_async
@@ -189,7 +190,7 @@ async def prepare(pool: Pool, play: Play, lives: Lives) -> None:
         ids,
         list(MessageClass),
         Channel.INBOX,
-        lives.lives[0].events[0].at,
+        EARLIEST,
     )
     if play.facts is not None:
         facts = read_facts(play.facts)

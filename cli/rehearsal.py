@@ -105,12 +105,14 @@ def paper_world(
     """The live journeys, and those named, for customers who consent to everything on some channels."""
     values = [with_templates(journey, templates()) for journey in _to_rehearse(also)]
     consents = tuple((message_class, channel) for message_class in MessageClass for channel in channels)
-    hours = load_settings().quiet_hours
+    settings = load_settings()
+    hours = settings.quiet_hours
     return PaperWorld(
         Catalogue.of(values),
         consents=consents,
         customer=everybody,
         local_time=resolve_local_time,
+        assessment_valid=settings.assessment_valid,
         interrupting=tuple(INTERRUPTS),
         quiet_until=partial(quiet_until, hours and QuietHours(*hours)),
     )

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from activities.incoming import TIME, Envelope
+from activities.incoming import Envelope
 from cli.edge import some_rejected
-from journeys.events import EVENTS, EventData, EventType
+from journeys.events import EVENTS, TIME, EventData, EventType
 
 FOLDER = Path(__file__).parent.parent / "docs" / "events"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -8,14 +8,31 @@ a model and one line in `EVENTS`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import CoreSchema, core_schema
+
+from journeys.names import OPT_OUT_SCOPES, Channel, MessageClass, RiskClass
+
+TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+"""A time as it is written on the bus: ISO 8601 with the offset."""
 
 
 def _decimal(value: object) -> object:
@@ -29,6 +46,22 @@ def _whole(value: object) -> object:
     if isinstance(value, bool) or (isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,18}", value)):
         raise ValueError("write a whole number")
     return value
+
+
+def _written_out(value: object) -> object:
+    if isinstance(value, datetime) or (isinstance(value, str) and TIME.fullmatch(value)):
+        return value
+    raise ValueError("write a time as ISO 8601 with the offset, as in 2026-11-22T09:00:00+08:00")
+
+
+def _scope(scope: str) -> str:
+    if scope not in OPT_OUT_SCOPES:
+        raise ValueError(f"is no scope: write one of {', '.join(OPT_OUT_SCOPES)}")
+    return scope
+
+
+def _one_of(values: Iterable[str], description: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "enum": [str(value) for value in values], "description": description})
 
 
 _WHOLE = BeforeValidator(_whole)
@@ -45,6 +78,20 @@ Money = Annotated[
     WithJsonSchema(_AMOUNT_SCHEMA),
 ]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code")]
+Evidence = Annotated[str, Field(pattern=r"\S", max_length=200)]
+ProductType = Annotated[str, Field(pattern=r"^[^\s;,]{1,64}$")]
+ValidUntil = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written_out),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "pattern": f"^{TIME.pattern}$",
+            "description": "Until when it holds: ISO 8601 with the offset; left out, for as long as the house lets it",
+        }
+    ),
+]
 ProductId = Annotated[str, Field(min_length=1, max_length=64, description="The product's number in your books")]
 
 
@@ -174,6 +221,89 @@ class OptedOutOfMarketing(EventData):
     """The customer refused marketing; effective at once on every channel."""
 
 
+class ScopeData(EventData):
+    """What a refusal, or its end, is about."""
+
+    scope: Annotated[
+        str, AfterValidator(_scope), _one_of(OPT_OUT_SCOPES, "`marketing`, `all`, or a channel: what is refused")
+    ]
+
+
+class OptedOut(ScopeData):
+    """The customer refused messages; effective at once."""
+
+
+class OptedIn(ScopeData):
+    """The customer took a refusal of the same scope back."""
+
+
+class ConsentData(EventData):
+    """What a consent, or its withdrawal, is about, and its evidence."""
+
+    message_class: Annotated[MessageClass, _one_of(MessageClass, "The class of messages")]
+    channel: Annotated[Channel, _one_of(Channel, "The channel that they may go by")]
+    text_version: Annotated[Evidence, Field(description="The version of the text that the customer agreed to")]
+    source: Annotated[Evidence, Field(description="Where it was said: an app and its version, a form, a branch")]
+
+
+class ConsentGiven(ConsentData):
+    """The customer agreed to a class of messages on a channel."""
+
+
+class ConsentWithdrawn(ConsentData):
+    """The customer withdrew the consent to a class of messages on a channel."""
+
+
+class RiskAssessed(EventData):
+    """The customer's risk was assessed; the assessment is of the time of the event."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"lowest_class": {"const": True}}, "required": ["lowest_class"]},
+            "then": {"properties": {"risk_class": {"const": "C1"}}},
+        }
+    )
+
+    risk_class: Annotated[RiskClass, _one_of(RiskClass, "How much risk the customer may take")]
+    lowest_class: Annotated[
+        bool, Field(strict=True, description="Whether it is the lowest sub-class; only with C1")
+    ] = False
+    professional: (
+        Annotated[bool, Field(strict=True, description="Whether a professional investor; left out, that stays")] | None
+    ) = None
+    valid_until: ValidUntil | None = None
+    longest_term_days: (
+        Annotated[int, Field(ge=1, le=36_500, description="How long at most to invest; left out, that stays"), _WHOLE]
+        | None
+    ) = None
+    product_types: (
+        Annotated[tuple[ProductType, ...], Field(description="The kinds of product wanted; left out, that stays")]
+        | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _lowest_class_is_of_c1(self) -> Self:
+        if self.lowest_class and self.risk_class is not RiskClass.C1:
+            raise ValueError("lowest_class is a part of C1: leave it out, or say risk_class C1")
+        return self
+
+
+class ComplaintData(EventData):
+    """Which complaint it is."""
+
+    case: (
+        Annotated[str, Field(min_length=1, max_length=64, description="The complaint's number in your books")] | None
+    ) = None
+
+
+class ComplaintMade(ComplaintData):
+    """The customer complained: nothing is sent until that is resolved."""
+
+
+class ComplaintResolved(ComplaintData):
+    """The customer's complaints are resolved, the last of them with this."""
+
+
 class AccountClosed(EventData):
     """The customer closed the account; final until it is opened again."""
 
@@ -243,6 +373,13 @@ message_clicked = EventType("message_clicked", MessageClicked)
 message_bounced = EventType("message_bounced", MessageBounced)
 unsubscribed = EventType("unsubscribed", Unsubscribed)
 opted_out_of_marketing = EventType("opted_out_of_marketing", OptedOutOfMarketing)
+opted_out = EventType("opted_out", OptedOut)
+opted_in = EventType("opted_in", OptedIn)
+consent_given = EventType("consent_given", ConsentGiven)
+consent_withdrawn = EventType("consent_withdrawn", ConsentWithdrawn)
+risk_assessed = EventType("risk_assessed", RiskAssessed)
+complaint_made = EventType("complaint_made", ComplaintMade)
+complaint_resolved = EventType("complaint_resolved", ComplaintResolved)
 account_closed = EventType("account_closed", AccountClosed)
 
 EVENTS: Mapping[str, EventType] = MappingProxyType(
@@ -267,6 +404,13 @@ EVENTS: Mapping[str, EventType] = MappingProxyType(
             message_bounced,
             unsubscribed,
             opted_out_of_marketing,
+            opted_out,
+            opted_in,
+            consent_given,
+            consent_withdrawn,
+            risk_assessed,
+            complaint_made,
+            complaint_resolved,
             account_closed,
         )
     }

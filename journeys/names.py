@@ -32,6 +32,10 @@ class Channel(StrEnum):
     SMS = "sms"
 
 
+OPT_OUT_SCOPES = ("marketing", "all", *(str(channel) for channel in Channel))
+"""What a customer may refuse: marketing, everything, or a channel."""
+
+
 class RiskClass(StrEnum):
     """How much risk a customer may take, from the least."""
 

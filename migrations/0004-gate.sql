@@ -15,6 +15,71 @@ ALTER TABLE customer
     ADD COLUMN personalised boolean NOT NULL DEFAULT true,
     ADD CONSTRAINT lowest_class_is_of_c1 CHECK (NOT lowest_class OR risk_class = 'C1');
 
+-- Each assessment, and whatever else was found out of an investor; a null is what was not asked. The latest of each
+-- counts, at one instant the most cautious; `customer` has what stands. One that is not dated counts from when it was
+-- written down, and no product is shown on its class.
+CREATE TABLE risk_assessment (
+    assessment_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    customer_id   text NOT NULL REFERENCES customer,
+    at            timestamptz NOT NULL,
+    dated         boolean NOT NULL,
+    risk_class    text CHECK (risk_class IN ('C1', 'C2', 'C3', 'C4', 'C5')),
+    lowest_class  boolean NOT NULL DEFAULT false CHECK (NOT lowest_class OR risk_class = 'C1'),
+    valid_until   timestamptz,
+    professional  boolean,
+    longest_term  interval,
+    product_types text[],
+    source        text NOT NULL,
+    recorded_at   timestamptz NOT NULL DEFAULT now(),
+    UNIQUE NULLS NOT DISTINCT (customer_id, at, dated, risk_class, lowest_class, valid_until, professional,
+                               longest_term, product_types)
+);
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON risk_assessment
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+INSERT INTO risk_assessment (customer_id, at, dated, risk_class, source)
+SELECT customer_id, created_at, false, risk_class, 'before 0004' FROM customer WHERE risk_class IS NOT NULL;
+
+-- Who a customer is to the law: now, or as of a time. Of whom no assessment is on record, what the row says.
+CREATE FUNCTION investor_at(who text, as_of timestamptz)
+RETURNS TABLE (risk_class text, lowest_class boolean, assessed_at timestamptz, assessed_until timestamptz,
+               professional boolean, longest_term interval, product_types text[])
+LANGUAGE sql STABLE AS $$
+    SELECT class.risk_class, coalesce(class.lowest_class, false), class.assessed_at, class.valid_until,
+           coalesce(standing.professional, false), term.longest_term, coalesce(kinds.product_types, '{}')
+    FROM (SELECT WHERE as_of IS NOT NULL AND EXISTS (SELECT FROM risk_assessment WHERE customer_id = who)) AS known
+    LEFT JOIN LATERAL (
+        SELECT one.risk_class, one.lowest_class, CASE WHEN one.dated THEN one.at END AS assessed_at, one.valid_until
+        FROM risk_assessment AS one
+        WHERE one.customer_id = who AND one.risk_class IS NOT NULL AND (one.at <= as_of OR NOT one.dated)
+        ORDER BY one.at DESC, one.dated, one.risk_class, one.lowest_class DESC, one.valid_until LIMIT 1
+    ) AS class ON true
+    LEFT JOIN LATERAL (
+        SELECT one.professional FROM risk_assessment AS one
+        WHERE one.customer_id = who AND one.professional IS NOT NULL AND (one.at <= as_of OR NOT one.dated)
+        ORDER BY one.at DESC, one.professional LIMIT 1
+    ) AS standing ON true
+    LEFT JOIN LATERAL (
+        SELECT one.longest_term FROM risk_assessment AS one
+        WHERE one.customer_id = who AND one.longest_term IS NOT NULL AND (one.at <= as_of OR NOT one.dated)
+        ORDER BY one.at DESC, one.longest_term LIMIT 1
+    ) AS term ON true
+    LEFT JOIN LATERAL (
+        SELECT one.product_types FROM risk_assessment AS one
+        WHERE one.customer_id = who AND one.product_types IS NOT NULL AND (one.at <= as_of OR NOT one.dated)
+        ORDER BY one.at DESC, one.product_types = '{}', one.product_types COLLATE "C" LIMIT 1
+    ) AS kinds ON true
+    UNION ALL
+    SELECT customer.risk_class, customer.lowest_class, customer.assessed_at, customer.assessed_until,
+           customer.professional, customer.longest_term, customer.product_types
+    FROM customer
+    WHERE customer.customer_id = who
+      AND (as_of IS NULL OR NOT EXISTS (SELECT FROM risk_assessment WHERE risk_assessment.customer_id = who))
+$$;
+
+-- At one instant a refusal and its lifting may both be on record: then the refusal counts.
+ALTER TABLE consent DROP CONSTRAINT consent_pkey, ADD PRIMARY KEY (customer_id, message_class, channel, at, given);
+ALTER TABLE opt_out DROP CONSTRAINT opt_out_pkey, ADD PRIMARY KEY (customer_id, scope, at, active);
+
 -- Nobody is sent anything while a suppression of theirs is active; the latest row of a reason counts.
 CREATE TABLE suppression (
     customer_id text NOT NULL REFERENCES customer,
@@ -23,7 +88,7 @@ CREATE TABLE suppression (
     source      text NOT NULL,
     at          timestamptz NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (customer_id, reason, at)
+    PRIMARY KEY (customer_id, reason, at, active)
 );
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON suppression FOR EACH ROW EXECUTE FUNCTION refuse_change();
 

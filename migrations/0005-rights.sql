@@ -32,7 +32,7 @@ BEGIN
     GRANT SELECT ON ALL TABLES IN SCHEMA public TO sojourn_app;
 
     -- Books: written on, never changed.
-    GRANT INSERT ON customer_event, customer_fact, stage_change, consent, opt_out, suppression, audit, entry_decision,
+    GRANT INSERT ON customer_event, customer_fact, stage_change, consent, opt_out, suppression, risk_assessment, audit, entry_decision,
         template_content, inbox_read, points_ledger, withheld_award, conversion, conversion_reversal, condition_answer,
         arm_assignment, tag_change, template_recall, receipt, brake, touch TO sojourn_app;
     -- A record moves forward, and says nothing new of what was decided.

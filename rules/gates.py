@@ -299,7 +299,7 @@ def _gravest(verdicts: Sequence[Verdict], channels: int) -> str:
 def _held_until(touch: Touch, stopped: Verdict, facts: Facts, key: str) -> datetime:
     """When to look again: at the end that the gate knows, or soon; but once the touch is stale at the latest."""
     until = _look_again(stopped, facts, key)
-    expires = _expires(touch)
+    expires = expires_after(touch)
     return until if expires is None else min(until, facts.judged_at - facts.late_by + expires + STALE_FOR_SURE)
 
 
@@ -321,7 +321,7 @@ def _not_overtaken(facts: Facts) -> Verdict:
     return _verdict("overtaken", f"overtaken: {facts.overtaken_by}" if facts.overtaken_by else "")
 
 
-def _expires(touch: Touch) -> timedelta | None:
+def expires_after(touch: Touch) -> timedelta | None:
     """How long after its due time a touch may still be sent; none without an end."""
     if touch.expires is None and touch.message_class is MessageClass.MARKETING:
         return MARKETING_EXPIRES
@@ -329,7 +329,7 @@ def _expires(touch: Touch) -> timedelta | None:
 
 
 def _not_stale(touch: Touch, facts: Facts) -> Verdict:
-    expires = _expires(touch)
+    expires = expires_after(touch)
     return _verdict("stale", "stale" if expires is not None and facts.late_by > expires else "")
 
 

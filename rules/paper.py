@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, Protocol, assert_never
 
 from journeys.caps import CAPS, Cap
 from journeys.conditions import Condition
-from journeys.events import EVENTS, opted_out_of_marketing
+from journeys.events import EVENTS
 from journeys.lifecycle import LIFECYCLE_POLICY, LifecyclePolicy
 from journeys.names import Channel, CustomerId, EventId, JourneyName, MessageClass
 from journeys.words import WaitFor, WaitUntil
@@ -40,6 +40,7 @@ from rules.record import (
     TouchRow,
 )
 from rules.state import CustomerState, Run
+from rules.statements import Standing, Statement, standing, statement_of
 from rules.suitability import Investor, Product
 
 
@@ -84,6 +85,7 @@ class PaperWorld:
     entries: EntryPolicy = EntryPolicy()
     local_time: LocalTime | None = None
     investor: Investor = Investor()
+    assessment_valid: timedelta = timedelta(days=365)
     products: tuple[Product, ...] = ()
     caps: tuple[Cap, ...] = CAPS
     interrupting: tuple[Channel, ...] = ()
@@ -93,9 +95,14 @@ class PaperWorld:
     def gate(self) -> PaperGate:
         """The gate that all touches come to."""
         return PaperGate(
-            *(self.consents, self.unreachable, self.investor, self.products, self.caps),
+            *(self.unreachable, self.products, self.caps),
             *(self.interrupting, self.quiet_until),
         )
+
+    @cached_property
+    def everybody(self) -> Standing:
+        """What stands of who has said nothing."""
+        return Standing(self.consents, self.investor, self.customer.risk_class)
 
     def live(
         self,
@@ -138,7 +145,9 @@ class _PaperLife:
     books: list[PaperEvent]
     state: CustomerState = field(init=False)
     sequence: int = 0
-    opted_out: tuple[str, ...] = ()
+    said: list[Statement] = field(default_factory=list)
+    standing: Standing = field(init=False)
+    """What stands after all that was said."""
     windows: list[_Window] = field(default_factory=list)
     undone: set[str] = field(default_factory=set)
     """The ids of events that another event undid."""
@@ -150,7 +159,7 @@ class _PaperLife:
 
     def __post_init__(self) -> None:
         self.state = CustomerState(self.customer_id, policy=self.world.policy)
-        self.tags = self.world.customer.tags
+        self.tags, self.standing = self.world.customer.tags, self.world.everybody
 
     def begin(self, change: StageChanged) -> None:
         self.state.lifecycle.stage, self.state.lifecycle.since = change.to_stage, change.at
@@ -193,6 +202,9 @@ class _PaperLife:
         data = {field: event.data[field] for field in asked if field in event.data} if asked else {}
         if (undone := EVENTS[name].reverses) is not None:
             self.undone.add(str(event.data.get(undone, "")))
+        if (said := statement_of(name, event.at, event.data, "")) is not None:
+            self.said.append(said)
+            self.standing = standing(self.said, self.world.everybody, self.world.assessment_valid)
         if name in self.world.catalogue.events_asked:
             self.past.append(PastEvent(name, event.at, event.data))
         return RecordedEvent(self.sequence, event_id, name, event.at, milestone, starts, event.held_until, data)
@@ -206,9 +218,7 @@ class _PaperLife:
         self._perform(commands.obey(self.state, command, at))
 
     def _note(self, event: RecordedEvent) -> None:
-        """What the books would do when the event is recorded: a goal reached, and an opt-out at once."""
-        if event.name == opted_out_of_marketing:
-            self.opted_out = ("marketing",)
+        """What the books would do when the event is recorded: a goal is reached."""
         for window in self.windows:
             counts = window.event == event.name and window.opens <= event.at <= window.closes
             if counts and fits(window.where, event.data):
@@ -254,7 +264,7 @@ class _PaperLife:
         return CustomerFacts(
             now=now,
             stage=state.lifecycle.stage,
-            risk_class=who.risk_class,
+            risk_class=self.standing.risk_class,
             language=who.language,
             zone=who.zone,
             points=state.points,
@@ -335,7 +345,7 @@ class _PaperLife:
             send.channel if run is None else run.channel,
             self._how_it_ended(send) if run is None else "",
             "" if run is None else self._overtaken_by(send, run),
-            self.opted_out,
+            self.standing,
             self.world.customer.zone,
         )
 

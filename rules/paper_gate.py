@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
@@ -11,12 +12,13 @@ from journeys.names import Channel, ContentHash, CustomerId, MessageClass, StepI
 from rules.caps import CountedTouch, Heard, caps_of, caps_on, room_at
 from rules.effects import SendMessage
 from rules.gates import CHINA, HOLDOUT, Facts, Judgement, Touch, judge
-from rules.suitability import Investor, Product
+from rules.statements import Standing
+from rules.suitability import Product
 from rules.touches import planned_touch, touch_key
 
-_Situation = tuple[ContentHash, StepId, int, str, str, tuple[str, ...], bool, date | None]
-"""A step of a definition, the channel in turn, what ended the run, what overtook the touch, what the customer opted out
-of, whether the run is held out, and the day if an approval ends."""
+_Situation = tuple[ContentHash, StepId, int, str, str, Hashable, bool, date | None]
+"""A step of a definition, the channel in turn, what ended the run, what overtook the touch, what the customer said of
+consents and refusals, whether the run is held out, and the day if an approval ends."""
 
 
 class QuietUntil(Protocol):
@@ -33,7 +35,7 @@ class PaperTouch(NamedTuple):
     channel: int
     run_over: str
     overtaken_by: str
-    opted_out: tuple[str, ...]
+    standing: Standing
     zone: str
 
     @property
@@ -51,9 +53,7 @@ class PaperTouch(NamedTuple):
 class PaperGate:
     """What the gates know of every customer alike. Without quiet hours none are kept."""
 
-    consents: tuple[tuple[MessageClass, Channel], ...] = ()
     unreachable: tuple[Channel, ...] = ()
-    investor: Investor = Investor()
     products: tuple[Product, ...] = ()
     caps: tuple[Cap, ...] = CAPS
     interrupting: tuple[Channel, ...] = ()
@@ -81,7 +81,7 @@ class PaperGate:
             return judge(touch, self._facts(asked, touch), _key(asked))
         day = (send.asked_for + CHINA).date() if touch.approved_until else None
         situation = (
-            *(send.definition, send.step, asked.channel, asked.run_over, asked.overtaken_by, asked.opted_out),
+            *(send.definition, send.step, asked.channel, asked.run_over, asked.overtaken_by, asked.standing.apart),
             *(send.control, day),
         )
         if (known := self._remembered.get(situation)) is None:
@@ -106,18 +106,20 @@ class PaperGate:
 
     def _facts(self, asked: PaperTouch, touch: Touch, heard: Heard | None = None) -> Facts:
         """Without `heard` as if quiet hours and caps were no matter."""
-        send, carried = asked.send, heard is not None and touch.channels[touch.in_turn]
+        send, standing = asked.send, asked.standing
+        carried = heard is not None and touch.channels[touch.in_turn]
         quiet = self.quiet_until if carried in self.interrupting else None
         return Facts(
             judged_at=send.asked_for,
             late_by=send.asked_for - send.due,
             run_over=asked.run_over,
             overtaken_by=asked.overtaken_by,
-            investor=self.investor,
+            suppressed=standing.suppressed,
+            investor=standing.investor,
             product=next((one for one in self.products if one.product_id == touch.product), None),
             unreachable=self.unreachable,
-            opted_out=asked.opted_out,
-            consents=self.consents,
+            opted_out=standing.opted_out,
+            consents=standing.consents,
             quiet_until=quiet(send.asked_for, asked.zone) if quiet else None,
             interrupting=self.interrupting,
             caps=caps_of(touch.message_class, touch.channels, self.caps),

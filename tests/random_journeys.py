@@ -36,6 +36,7 @@ from journeys.language import (
     journey,
     points,
     repeat,
+    risk_class,
     send,
     set_tag,
     split,
@@ -47,7 +48,7 @@ from journeys.language import (
     wait_until,
     when,
 )
-from journeys.names import Stage, Weekday
+from journeys.names import RiskClass, Stage, Weekday
 from journeys.words import AnyStep, End, Journey, Repeat, Split, Trigger, WaitFor, When
 
 TEMPLATES = ("welcome", "first-product", "open-account-reminder", "we-are-here")
@@ -63,6 +64,7 @@ def conditions() -> st.SearchStrategy[Condition]:
         st.sampled_from(["a", "b"]).map(tag),
         st.sampled_from(list(Stage)).map(lambda one: stage == one),
         st.integers(0, 60).map(lambda number: points >= number),
+        st.sampled_from([risk_class >= RiskClass.C3, ~(risk_class < RiskClass.C3)]),
         st.builds(
             happened,
             st.sampled_from(EVENTS),

@@ -1,17 +1,16 @@
 """Ways to reach a customer: each channel is one module here that keeps to `ChannelAdapter`.
 
-app_push.py    one signed POST to the broker's own gateway       webhook.py     such a POST, and what its answer means
+gateway.py     app push and SMS by the broker's own gateways     webhook.py     a signed POST, and what its answer means
 jpush.py       app push by JPush, REST v3                        signature.py   how it is signed
 wechat.py      template messages of a WeChat official account    calls.py       one call to a provider, and its mishaps
-sms.py         one signed POST to the broker's SMS gateway       registry.py    which channels this deployment has
-inbox.py       the App/PC inbox, which is the decision records
+inbox.py       the App/PC inbox, which is the decision records   registry.py    which channels this deployment has
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from journeys.names import Channel, CustomerId, MessageClass, TemplateName
@@ -27,7 +26,9 @@ class Message:
     """One text for one customer. `key` is the touch's name: the same message always has the same key.
 
     `addresses` is where the channel finds the customer, when the books know it (table `channel_address`);
-    `template_id` and `data` are of texts whose words the provider has (`journeys.templates.Text`).
+    `good_until` is the real time after which a channel that makes a sound must not show it any more: the customer's
+    quiet hours begin, or it is stale. `template_id` and `data` are of texts whose words the provider has
+    (`journeys.templates.Text`).
     """
 
     customer_id: CustomerId
@@ -39,6 +40,7 @@ class Message:
     template_id: str = ""
     data: Mapping[str, str] = field(default_factory=dict, repr=False)
     addresses: tuple[str, ...] = field(default=(), repr=False)
+    good_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

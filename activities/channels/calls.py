@@ -8,7 +8,8 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from time import monotonic
 from typing import Any
 
@@ -17,10 +18,13 @@ import httpx
 from activities.channels import Postponed, Unknown
 
 CONNECT_TIMEOUT = timedelta(seconds=2)
+FREE_CONNECTION_TIMEOUT = timedelta(seconds=1)
 TOTAL_TIMEOUT = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
 FAILS_FOR = timedelta(seconds=1)
-LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=30)
+AT_ONCE = 100
+"""Messages that one worker hands to one channel at the same time: each finds a connection."""
+LIMITS = httpx.Limits(max_connections=AT_ONCE + 8, max_keepalive_connections=32, keepalive_expiry=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,12 @@ class OneFetch:
 @asynccontextmanager
 async def provider(total_timeout: timedelta = TOTAL_TIMEOUT) -> AsyncIterator[Provider]:
     """Connections that stay open until the end of the block and belong to this loop."""
-    timeout = httpx.Timeout(total_timeout.total_seconds(), connect=CONNECT_TIMEOUT.total_seconds())
+    # What comes before the request is sent ends before the whole does: then it is certain that nothing was taken.
+    timeout = httpx.Timeout(
+        total_timeout.total_seconds(),
+        connect=min(CONNECT_TIMEOUT, total_timeout / 2).total_seconds(),
+        pool=min(FREE_CONNECTION_TIMEOUT, total_timeout / 4).total_seconds(),
+    )
     # Messages go to the provider and nowhere else, so no proxy from the environment. The system's certificates
     # count (SSL_CERT_FILE, too), because a broker's gateway often has one of the house's own.
     async with httpx.AsyncClient(
@@ -96,7 +105,12 @@ def object_of(response: httpx.Response) -> dict[str, Any] | None:
 
 
 def seconds_of(response: httpx.Response, header: str = "Retry-After") -> timedelta:
-    """How long the provider wants to be left alone, as far as it says so in seconds."""
+    """How long the provider wants to be left alone, if it says so: in seconds, or until a date."""
     text = response.headers.get(header, "")
-    is_number = text.isascii() and text.isdigit() and len(text) <= 9
-    return min(timedelta(seconds=int(text)), LONGEST_PAUSE) if is_number else timedelta(0)
+    if text.isascii() and text.isdigit():
+        return min(timedelta(seconds=int(text[:9])), LONGEST_PAUSE)
+    try:
+        pause = parsedate_to_datetime(text) - datetime.now(UTC)
+    except (TypeError, ValueError):  # no date; one without an offset
+        return timedelta(0)
+    return min(max(pause, timedelta(0)), LONGEST_PAUSE)

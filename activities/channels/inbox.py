@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from activities.channels import FOR_EVER, Accepted, Delivery, Message
-from journeys.channels import CARRIES
+from journeys.channels import CARRIES, INTERRUPTS
 from journeys.names import Channel, CustomerId
 
 
@@ -17,7 +17,7 @@ class Inbox:
     """Waits in the App until the customer looks."""
 
     channel = Channel.INBOX
-    interrupts = False
+    interrupts = Channel.INBOX in INTERRUPTS
     deduplicates_for = FOR_EVER
     classes = CARRIES[Channel.INBOX]
 

@@ -7,11 +7,10 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from types import MappingProxyType
 
 from activities.channels import ChannelAdapter
-from activities.channels.app_push import app_push
+from activities.channels.gateway import app_push, sms
 from activities.channels.inbox import Inbox
-from activities.channels.jpush import THROTTLE, JPushAccount, jpush
+from activities.channels.jpush import JPushAccount, jpush
 from activities.channels.signature import SigningKey
-from activities.channels.sms import sms
 from activities.channels.wechat import WeChatAccount, wechat
 from errors import SettingsError
 from journeys.names import Channel
@@ -48,11 +47,11 @@ def _app_push(settings: Settings) -> Opened | None:
         account = JPushAccount(
             settings.jpush_app_key,
             settings.jpush_master_secret,
+            str(settings.jpush_url),
             settings.jpush_apns_production,
             settings.jpush_third_party_channel,
-            str(settings.jpush_url),
         )
-        return jpush(account, throttle=throttle or THROTTLE)
+        return jpush(account, throttle=throttle)
     return None
 
 

@@ -20,10 +20,9 @@ from pydantic import SecretStr
 
 from activities.channels import Accepted, Delivery, Message, Postponed, Refused, Unknown
 from activities.channels.calls import TOTAL_TIMEOUT, OneFetch, Provider, compact, object_of, provider, seconds_of
-from journeys.channels import CARRIES
+from journeys.channels import CARRIES, INTERRUPTS
 from journeys.names import Channel, CustomerId
 
-ADDRESS = "https://api.weixin.qq.com"
 REMEMBERS = timedelta(minutes=10)
 REFRESH_BEFORE_END = timedelta(minutes=5)
 """From then on WeChat gives out the next token, while the old one is still good."""
@@ -44,14 +43,14 @@ class WeChatAccount:
 
     app_id: str
     app_secret: SecretStr
-    address: str = ADDRESS
+    address: str
 
 
 class WeChat:
     """Shows up in the customer's WeChat, if they follow the account."""
 
     channel = Channel.WECHAT
-    interrupts = True
+    interrupts = Channel.WECHAT in INTERRUPTS
     deduplicates_for = REMEMBERS
     classes = CARRIES[Channel.WECHAT]
 
@@ -105,7 +104,7 @@ class AccessToken:
         self._value = ""
         self._ends = 0.0
         self._forced_at = -math.inf
-        self._refused = False
+        self._refused = ""
 
     async def current(self) -> str | Postponed:
         """A token that should be good; without one nothing is sent."""
@@ -114,12 +113,21 @@ class AccessToken:
     def drop(self, token: str) -> None:
         """Do not use a token again that WeChat did not take, unless it has been replaced already."""
         if token == self._value:
-            self._ends, self._refused = 0.0, True
+            self._ends, self._refused = 0.0, token
 
     async def _fetch(self) -> str | Postponed:
-        # Asked without force, WeChat may answer with the very token that it has just refused.
-        force = self._refused and monotonic() > self._forced_at + FORCE_AGAIN_AFTER.total_seconds()
-        self._forced_at = monotonic() if force else self._forced_at
+        """The account's token of now; a new one is forced only if that is the very token that WeChat did not take.
+
+        Forcing spoils the token that all other workers have; what another of them has forced is good for all.
+        """
+        token = await self._ask()
+        may_force = monotonic() > self._forced_at + FORCE_AGAIN_AFTER.total_seconds()
+        if token != self._refused or not may_force:
+            return token
+        self._forced_at = monotonic()
+        return await self._ask(force=True)
+
+    async def _ask(self, *, force: bool = False) -> str | Postponed:
         content = {
             "grant_type": "client_credential",
             "appid": self._account.app_id,
@@ -134,7 +142,7 @@ class AccessToken:
         token, lasts = got.get("access_token"), got.get("expires_in")
         if answer.status_code != 200 or not isinstance(token, str) or not isinstance(lasts, int):
             return _no_token(answer, got.get("errcode"))
-        self._value, self._refused = token, False
+        self._value = token
         self._ends = monotonic() + max(lasts - REFRESH_BEFORE_END.total_seconds(), lasts / 2)
         return token
 

@@ -61,10 +61,9 @@ async def test_a_consent_of_the_past_is_history_and_changes_the_version_nonethel
     assert await connection.fetchval("SELECT version FROM customer") == 2
 
 
-async def test_a_refused_update_is_named_by_its_place(connected: Connect) -> None:
-    """The others of its batch are written."""
+async def test_a_refusal_and_its_lifting_of_one_instant_are_both_on_record(connected: Connect) -> None:
+    """Whichever comes first: the gate lets the refusal count."""
     connection = await connected()
-    updates = [consent("C-1"), consent("C-2"), consent("C-1", given=False), consent("C-1", 1)]
-    outcome = await import_customers(connection, updates)
-    assert list(outcome.refused) == [2]
-    assert await connection.fetchval("SELECT count(*) FROM consent") == 3
+    await import_customers(connection, [consent("C-1"), consent("C-1", given=False), consent("C-1", given=True)])
+    rows = await connection.fetch("SELECT given FROM consent ORDER BY given")
+    assert [row["given"] for row in rows] == [False, True]

@@ -220,6 +220,23 @@ async def test_a_touch_of_the_night_is_held_and_leaves_in_the_morning(pool: Pool
     assert await one.settled(held.until, due=EVENING) == ("sent", "")
 
 
+@pytest.mark.parametrize(
+    ("quiet", "due", "left"),
+    [
+        (QuietHours(), NOON, 9 * HOUR),
+        (QuietHours(), NOON - 20 * HOUR, 4 * HOUR),
+        (None, NOON, DAY),
+    ],
+)
+async def test_a_message_is_good_until_the_night_begins_or_until_it_is_stale(
+    pool: Pool, quiet: QuietHours | None, due: datetime, left: timedelta
+) -> None:
+    """Whatever is first, in real time: a phone that is off shows it later."""
+    one = await desk(pool, quiet_hours=quiet)
+    assert await one.settled(NOON, due=due) == ("sent", "")
+    assert one.push.got[0].good_until == one.clock.real(NOON) + left
+
+
 async def test_a_brake_keeps_a_held_touch_and_a_dropping_one_ends_it(pool: Pool) -> None:
     """The gates are asked again after a hold, all of them: the window is open, the brake is on."""
     one = await desk(pool, quiet_hours=QuietHours())

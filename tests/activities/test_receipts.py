@@ -187,7 +187,7 @@ async def test_a_refusal_comes_after_its_lifting_of_the_same_instant(pool: Pool)
     key = await put_touch(pool)
     await pool.execute("INSERT INTO opt_out VALUES ($1, 'marketing', false, 'app', $2)", AMY, SENT)
     await record(pool, receipt(key, "unsubscribed"))
-    latest = "SELECT active FROM opt_out WHERE scope = 'marketing' ORDER BY at DESC LIMIT 1"
+    latest = "SELECT active FROM opt_out WHERE scope = 'marketing' ORDER BY at DESC, active DESC LIMIT 1"
     assert await pool.fetchval(latest) is True
 
 

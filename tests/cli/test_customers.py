@@ -168,21 +168,38 @@ def test_a_row_that_does_not_fit_is_rejected_and_the_others_are_taken(
     assert books.rows("SELECT customer_id FROM customer") == [("C-2",)]
 
 
-def test_another_consent_at_the_same_time_is_rejected_as_a_whole(sojourn: Sojourn, books: Books, file: Path) -> None:
-    """The book is never changed, and nothing else of such a row is taken either."""
+def test_another_word_at_the_same_time_is_on_record_beside_the_first(
+    sojourn: Sojourn, books: Books, file: Path
+) -> None:
+    """The book is never changed: what contradicts it stands there, too, and the same with other evidence is known."""
     file.write_text(HEADER + WHOLE)
     sojourn("customers", file)
     other = WHOLE.replace("marketing:inbox;education:app_push,", "advice:inbox,").replace(",advice:inbox,app", ",,app")
-    other = other.replace("Urumqi", "Tokyo")
     file.write_text(HEADER + other + WHOLE.replace("call centre", "letter") + WHOLE)
     ran = sojourn("customers", file)
-    assert ran.code == 1
-    assert ran.out == "1 rows taken, 2 rejected: 0 customers changed, 0 of them new.\n"
-    assert rejects(file) == [
-        ("2", "a consent is on record with other content at the same time: give the change its own time"),
-        ("3", "an opt-out is on record with other content at the same time: give the change its own time"),
+    assert (ran.code, ran.out) == (0, "3 rows taken, 0 rejected: 1 customers changed, 0 of them new.\n")
+    assert books.rows("SELECT given FROM consent WHERE message_class = 'advice' ORDER BY 1") == [(False,), (True,)]
+    assert books.rows("SELECT DISTINCT source FROM opt_out") == [("call centre",)]
+
+
+def test_an_assessment_is_told_as_a_whole(sojourn: Sojourn, books: Books, file: Path) -> None:
+    """A class without its date is known, but no product is shown on it; an older assessment changes nothing."""
+    header = "customer_id,risk_class,assessed_at,assessed_until\n"
+    file.write_text(f"{header}C-1,C3,2026-03-02T09:30:00+08:00,2027-03-02T09:30:00+08:00\n")
+    sojourn("customers", file)
+    file.write_text(f"{header}C-1,C5,2025-03-02T09:30:00+08:00,\nC-1,C3,,\n")
+    sojourn("customers", file)
+    stands = "SELECT risk_class, assessed_at, assessed_until IS NOT NULL FROM customer"
+    assert books.rows(stands) == [("C3", AT, True)]
+    file.write_text(f"{header}C-1,C4,,\n")
+    sojourn("customers", file)
+    assert books.rows(stands) == [("C4", None, False)]
+    file.write_text(f"{header}C-1,,2026-03-02T09:30:00+08:00,\nC-1,,,2027-03-02T09:30:00+08:00\n")
+    assert sojourn("customers", file).code == 1
+    assert [reason for _, reason in rejects(file)] == [
+        "the row: assessed_at is of an assessment: give risk_class with it",
+        "the row: lowest_class and assessed_until are of a class: give risk_class with them",
     ]
-    assert books.value("SELECT zone FROM customer") == "Asia/Urumqi"
 
 
 def test_a_misspelled_field_is_no_consent_lost(sojourn: Sojourn, file: Path) -> None:

@@ -26,6 +26,7 @@ MESSAGE = {
     "template": "welcome",
     "touch": "C-1/onboarding-guidance/1/welcome/1",
 }
+CONSENT = {"message_class": "marketing", "channel": "inbox", "text_version": "2026-03", "source": "app 4.2"}
 GOOD_DATA: dict[str, dict[str, Any]] = {
     "app_registered": {"source": "wechat"},
     "deposit_made": {"amount": "1000.00", "currency": "USD"},
@@ -36,6 +37,20 @@ GOOD_DATA: dict[str, dict[str, Any]] = {
     "message_clicked": MESSAGE,
     "message_bounced": {**MESSAGE, "permanent": True},
     "unsubscribed": {**MESSAGE, "scope": "marketing"},
+    "opted_out": {"scope": "app_push"},
+    "opted_in": {"scope": "all"},
+    "consent_given": CONSENT,
+    "consent_withdrawn": CONSENT,
+    "risk_assessed": {
+        "risk_class": "C1",
+        "lowest_class": True,
+        "professional": False,
+        "valid_until": "2027-01-05T09:00:00+08:00",
+        "longest_term_days": 365,
+        "product_types": ["fund", "债券"],
+    },
+    "complaint_made": {"case": "K-17"},
+    "complaint_resolved": {"case": "K-17"},
 }
 ODD: tuple[Any, ...] = (
     None,
@@ -116,7 +131,7 @@ def is_number_for_an_amount(event: dict[str, Any]) -> bool:
     if not isinstance(data, dict):
         return False
     return isinstance(data.get("amount"), (int, float)) or any(
-        isinstance(data.get(field), str) for field in ("term_days", "seconds")
+        isinstance(data.get(field), str) for field in ("term_days", "longest_term_days", "seconds")
     )
 
 
@@ -159,6 +174,7 @@ def test_a_schema_says_in_words_what_every_field_is(name: str) -> None:
         ("deposit_made", {"amount": 29.33}),
         ("live_stream_watched", {"stream": "L-7", "seconds": "1800"}),
         ("wealth_product_purchased", {"product": "WP-90", "term_days": "90"}),
+        ("risk_assessed", {"risk_class": "C2", "longest_term_days": "90"}),
     ],
 )
 def test_a_number_is_taken_as_text_and_an_amount_as_a_number(name: str, data: dict[str, Any]) -> None:
@@ -178,3 +194,11 @@ def test_check_tells_what_is_stale_and_writes_nothing(tmp_path: Path, monkeypatc
     assert [path.name.split(".")[0] for path in stale_files(tmp_path)] == ["app_opened", "checked_in", "moon_landed"]
     assert exit_code(starter, ["schemas"]) == DONE
     assert stale_files(tmp_path) == []
+
+
+@pytest.mark.parametrize("data", [{"risk_class": "C2", "lowest_class": True}, {"risk_class": "C2", "valid_until": "x"}])
+def test_an_assessment_that_makes_no_sense_fits_neither_schema_nor_reader(data: dict[str, Any]) -> None:
+    """The lowest sub-class is one of C1."""
+    event = {**good("risk_assessed"), "data": data}
+    assert not validator("risk_assessed").is_valid(event)
+    assert not is_taken(event)

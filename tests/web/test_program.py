@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from activities.channels import Accepted, Message
-from activities.channels.app_push import app_push
+from activities.channels.gateway import app_push
 from activities.channels.signature import SigningKey
 from journeys.names import CustomerId, MessageClass, TemplateName
 from web.server import LOOPBACK, listen

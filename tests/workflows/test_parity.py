@@ -26,6 +26,7 @@ from tests.rules.test_state_size import long_journey
 BIRTH = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
 FAR = datetime(2031, 1, 1, tzinfo=UTC)
 
+CONSENT = {"message_class": "marketing", "channel": "inbox", "source": "app", "text_version": "2"}
 EVENTS: dict[str, dict[str, Any]] = {
     "app_registered": {},
     "account_opened": {},
@@ -36,6 +37,13 @@ EVENTS: dict[str, dict[str, Any]] = {
     "checked_in": {},
     "wealth_product_purchased": {"product": "WP-1", "term_days": 60},
     "opted_out_of_marketing": {},
+    "opted_out": {"scope": "inbox"},
+    "opted_in": {"scope": "marketing"},
+    "consent_given": CONSENT,
+    "consent_withdrawn": CONSENT,
+    "risk_assessed": {"risk_class": "C4"},
+    "complaint_made": {},
+    "complaint_resolved": {"case": "K-1"},
     "account_closed": {},
 }
 COMMON = ["app_registered", "account_opened", "questionnaire_completed", "deposit_made", "trade_executed", "checked_in"]
@@ -133,6 +141,8 @@ SCRIPTS: list[list[tuple[timedelta, str]]] = [
     [(timedelta(days=2), "account_opened"), (timedelta(days=1), "questionnaire_completed")],
     [(timedelta(days=5), "account_opened"), (timedelta(days=9), "deposit_made"), (timedelta(0), "trade_executed")],
     [(timedelta(days=40), "wealth_product_purchased"), (timedelta(days=200), "opted_out_of_marketing")],
+    [(timedelta(days=1), "complaint_made"), (timedelta(days=5), "opted_out"), (timedelta(0), "complaint_resolved")],
+    [(timedelta(days=2), "trade_executed"), (timedelta(days=1), "risk_assessed"), (timedelta(1), "consent_withdrawn")],
 ]
 
 

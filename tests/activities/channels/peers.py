@@ -122,6 +122,7 @@ class _Notification(_Strict):
 class _Options(_Strict):
     apns_production: bool
     classification: int = Field(ge=0, le=1)
+    time_to_live: int = Field(ge=0, le=86_400)
     third_party_channel: dict[str, dict[str, str]] | None = None
 
 
@@ -219,6 +220,8 @@ class WeChatPeer(Peer):
         asked = await request.json()
         assert set(asked) == {"grant_type", "appid", "secret", "force_refresh"}
         self.token_calls.append(asked["force_refresh"])
+        if asked["force_refresh"]:
+            self.expire()
         if self.token_fault is not None:
             return self.token_fault
         if (asked["appid"], asked["secret"]) != (APP_ID, APP_SECRET):

@@ -14,10 +14,9 @@ from pydantic import SecretStr
 from starlette.responses import JSONResponse, Response
 
 from activities.channels import Accepted, ChannelAdapter, Delivery, Message, Postponed, Refused, Unknown
-from activities.channels.app_push import app_push
 from activities.channels.calls import TOTAL_TIMEOUT
+from activities.channels.gateway import app_push, sms
 from activities.channels.jpush import JPushAccount, jpush
-from activities.channels.sms import sms
 from activities.channels.wechat import WeChatAccount, wechat
 from tests.activities.channels.peers import (
     APP_ID,
@@ -40,7 +39,7 @@ from web.server import LOOPBACK, listen, served
 SHORT = timedelta(milliseconds=300)
 TO_OPENID = replace(MESSAGE, addresses=(OPENID,), template_id="T-1", data={"thing1": "开户", "time2": "09:00"})
 TO_DEVICE = replace(MESSAGE, addresses=(DEVICE,))
-IN_COMMON = {"key", "customer_id", "template", "class", "body"}
+IN_COMMON = {"key", "customer_id", "template", "class", "body", "good_until"}
 PROVIDERS = ("app_push", "sms", "jpush", "wechat")
 
 

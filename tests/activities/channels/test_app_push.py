@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -19,10 +19,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from activities.channels import FOR_EVER, Accepted, ChannelAdapter, Delivery, Message, Postponed, Refused, Unknown
-from activities.channels.app_push import AppPush, app_push
-from activities.channels.calls import LONGEST_PAUSE, TOTAL_TIMEOUT
+from activities.channels.calls import AT_ONCE, LONGEST_PAUSE, TOTAL_TIMEOUT
+from activities.channels.gateway import GatewayChannel, app_push
 from activities.channels.signature import SigningKey
 from journeys.names import Channel, CustomerId, MessageClass, TemplateName
+from tests.activities.channels.peers import KEY as PEERS_KEY
+from tests.activities.channels.peers import Gateway
 from web.app import gateway_app
 from web.gateway import PushGateway
 from web.server import LOOPBACK, listen, served
@@ -105,6 +107,15 @@ async def test_a_message_arrives_as_it_was_written(gateway: str) -> None:
     }
 
 
+async def test_the_gateway_is_told_until_when_a_message_may_show_up() -> None:
+    """A phone that is off gets it later: with the offset, to the second."""
+    peer = Gateway(fields=frozenset({"key", "customer_id", "template", "class", "title", "body", "good_until"}))
+    until = datetime(2026, 11, 22, 13, tzinfo=UTC)
+    async with served(peer.app) as address, app_push(f"{address}/messages", PEERS_KEY) as channel:
+        assert await channel.deliver(replace(MESSAGE, good_until=until)) == Accepted()
+    assert peer.got[0]["good_until"] == "2026-11-22T13:00:00+00:00"
+
+
 async def test_a_key_that_was_seen_before_is_accepted_and_shown_once(gateway: str) -> None:
     """Asking again with the same key is answered as the first time, and the customer sees one message."""
     assert [await deliver(gateway) for _ in range(3)] == [Accepted()] * 3
@@ -174,14 +185,17 @@ async def test_a_body_that_is_not_what_it_says_is_unreadable() -> None:
     [
         ("7", timedelta(seconds=7)),
         ("999999999", LONGEST_PAUSE),
-        ("9" * 50, timedelta(0)),
+        ("9" * 50, LONGEST_PAUSE),
         ("-1", timedelta(0)),
-        ("Sun, 22 Nov 2026 09:00:00 GMT", timedelta(0)),
+        ("soon", timedelta(0)),
+        ("Sun, 22 Nov 2009 09:00:00 GMT", timedelta(0)),
+        ("Sun, 22 Nov 2009 09:00:00", timedelta(0)),
+        ("Fri, 22 Nov 2999 09:00:00 GMT", LONGEST_PAUSE),
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
 async def test_a_busy_gateway_says_for_how_long(statuses: str, status: int, said: str, understood: timedelta) -> None:
-    """Retry-After in seconds is passed on, an hour at most; anything else is ignored."""
+    """Retry-After, in seconds or as a date, is passed on, an hour at most; anything else is ignored."""
     answer = await deliver(f"{statuses}/{status}/{said}")
     assert isinstance(answer, Unknown)
     assert answer.pause == understood
@@ -254,6 +268,28 @@ async def test_many_messages_at_once_share_the_connections(gateway: str) -> None
         assert await asyncio.gather(*map(channel.deliver, messages)) == [Accepted()] * 200
 
 
+async def test_a_message_that_got_no_connection_was_certainly_not_taken() -> None:
+    """More at once than there are connections, to a gateway that hangs: only those that were sent are in doubt."""
+    reached = 0
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal reached
+        if await reader.read(1):
+            reached += 1
+        await reader.read()
+        writer.close()
+
+    with socket.socket() as listener:
+        listener.bind((LOOPBACK, 0))
+        async with await asyncio.start_server(hang, sock=listener):
+            address = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+            async with app_push(address, KEY, timedelta(seconds=2)) as channel:
+                many = [replace(MESSAGE, key=f"C-{number}/j/1/s/1") for number in range(AT_ONCE + 50)]
+                answers = await asyncio.gather(*map(channel.deliver, many))
+    assert set(answers) == {Unknown("timed_out"), Postponed("not_connected")}
+    assert AT_ONCE <= answers.count(Unknown("timed_out")) == reached
+
+
 async def test_proxies_of_the_environment_are_not_used(gateway: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages go to the gateway itself, whatever the environment says."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -271,5 +307,5 @@ async def test_the_gates_know_the_channel() -> None:
     """App push interrupts, and may be asked again."""
     async with app_push("http://127.0.0.1:9/push", KEY) as opened:
         channel: ChannelAdapter = opened
-        assert isinstance(opened, AppPush)
+        assert isinstance(opened, GatewayChannel)
         assert (channel.channel, channel.interrupts, channel.deduplicates_for) == (Channel.APP_PUSH, True, FOR_EVER)

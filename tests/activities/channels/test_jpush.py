@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -45,7 +45,26 @@ async def test_a_push_goes_to_both_kinds_of_phones() -> None:
         },
     }
     assert push["platform"] == ["android", "ios"]
-    assert push["options"] == {"apns_production": False, "classification": 1, "third_party_channel": makers}
+    assert push["options"] == {
+        "apns_production": False,
+        "classification": 1,
+        "time_to_live": 86_400,
+        "third_party_channel": makers,
+    }
+
+
+@pytest.mark.parametrize(
+    ("left", "seconds"),
+    [(timedelta(minutes=30), 1_800), (timedelta(days=3), 86_400), (timedelta(minutes=-5), 0)],
+)
+async def test_a_push_is_kept_for_a_phone_that_is_off_until_it_must_not_show_up_any_more(
+    left: timedelta, seconds: int
+) -> None:
+    """Not into the night, and a day at most; when the time is over only a phone that is on gets it."""
+    async with opened() as (channel, peer):
+        await channel.deliver(replace(MESSAGE, good_until=datetime.now(UTC) + left))
+        kept = peer.got[0]["options"]["time_to_live"]
+    assert seconds - 10 <= kept <= seconds
 
 
 @pytest.mark.parametrize(

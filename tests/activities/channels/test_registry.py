@@ -8,7 +8,7 @@ import pytest
 from pydantic import HttpUrl, SecretStr
 
 from activities.channels import FOR_EVER, Accepted, Message
-from activities.channels.app_push import AppPush
+from activities.channels.gateway import GatewayChannel
 from activities.channels.jpush import THROTTLE, JPush
 from activities.channels.registry import open_channels, signing_key
 from errors import SettingsError
@@ -32,7 +32,7 @@ OTHERS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(("app", "kind"), [(GATEWAY, AppPush), (JPUSH, JPush)])
+@pytest.mark.parametrize(("app", "kind"), [(GATEWAY, GatewayChannel), (JPUSH, JPush)])
 async def test_with_everything_set_there_is_every_channel(app: dict[str, Any], kind: type) -> None:
     """Every channel is registered under its own name; the app is reached by the provider that is set."""
     async with open_channels(Settings(**app, **OTHERS)) as channels:

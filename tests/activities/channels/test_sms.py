@@ -1,7 +1,7 @@
 """SMS by the broker's own gateway."""
 
 from activities.channels import FOR_EVER, Accepted
-from activities.channels.sms import sms
+from activities.channels.gateway import sms
 from journeys.names import Channel, MessageClass
 from tests.activities.channels.peers import KEY, MESSAGE, Gateway
 from web.server import served
@@ -9,7 +9,7 @@ from web.server import served
 
 async def test_a_message_begins_with_its_sender_and_names_no_phone() -> None:
     """The gateway knows the customer's number; these books do not."""
-    peer = Gateway(fields=frozenset({"key", "customer_id", "template", "class", "sender", "body"}))
+    peer = Gateway(fields=frozenset({"key", "customer_id", "template", "class", "sender", "body", "good_until"}))
     async with served(peer.app) as address, sms(f"{address}/messages", KEY, "旅程证券") as channel:
         assert [await channel.deliver(MESSAGE) for _ in range(2)] == [Accepted()] * 2
     assert (
@@ -22,6 +22,7 @@ async def test_a_message_begins_with_its_sender_and_names_no_phone() -> None:
                 "class": "service",
                 "sender": "旅程证券",
                 "body": MESSAGE.body,
+                "good_until": None,
             }
         ]
         * 2

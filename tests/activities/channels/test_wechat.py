@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
@@ -105,7 +105,34 @@ async def test_a_token_that_wechat_does_not_take_any_more_is_replaced_and_the_me
         messages = [replace(NOTICE, key=str(number)) for number in range(20)]
         answers: list[Delivery] = await asyncio.gather(*map(channel.deliver, messages))
         assert all(isinstance(answer, Accepted) for answer in answers)
-        assert peer.token_calls == [False, True]
+        assert peer.token_calls == [False, False]
+
+
+async def test_workers_do_not_spoil_each_others_token() -> None:
+    """Somebody else had a new one given out: each asks for it, and none forces another."""
+    peer = WeChatPeer()
+    async with served(peer.app) as address, AsyncExitStack() as stack:
+        account = WeChatAccount(APP_ID, SecretStr(APP_SECRET), address)
+        workers = [await stack.enter_async_context(wechat(account)) for _ in range(6)]
+        for worker in workers:
+            await worker.deliver(NOTICE)
+        peer.expire()
+        assert [await worker.deliver(NOTICE) for worker in workers] == [Accepted("200163836")] * 6
+    assert peer.token_calls == [False] * 12
+
+
+async def test_a_token_that_is_given_out_again_after_it_was_refused_is_forced() -> None:
+    """Once, by the worker that saw it; the others get the new one."""
+    peer = WeChatPeer()
+    async with served(peer.app) as address, AsyncExitStack() as stack:
+        account = WeChatAccount(APP_ID, SecretStr(APP_SECRET), address)
+        one, other = [await stack.enter_async_context(wechat(account)) for _ in range(2)]
+        await other.deliver(NOTICE)
+        peer.faults.append(JSONResponse({"errcode": 40001}))
+        assert await one.deliver(NOTICE) == Accepted("200163836")
+        assert peer.token_calls == [False, False, False, True]
+        assert await other.deliver(NOTICE) == Accepted("200163836")
+        assert peer.token_calls == [False, False, False, True, False]
 
 
 async def test_a_token_that_is_never_taken_is_replaced_once() -> None:
@@ -113,9 +140,9 @@ async def test_a_token_that_is_never_taken_is_replaced_once() -> None:
     async with opened() as (channel, peer):
         peer.always = JSONResponse({"errcode": 40001})
         assert await channel.deliver(NOTICE) == Postponed("unauthorized")
-        assert peer.token_calls == [False, True]
+        assert peer.token_calls == [False, False, True]
         assert await channel.deliver(NOTICE) == Postponed("unauthorized")
-        assert peer.token_calls == [False, True, False, False], "a new token may be forced twenty times a day"
+        assert peer.token_calls == [False, False, True, False, False], "a token may be forced twenty times a day"
 
 
 @pytest.mark.parametrize(
