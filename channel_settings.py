@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from journeys.names import Channel, MessageClass
 
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SHORTEST_SECRET = 20
+LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
+
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 _from = partial(Field, validate_default=True)
+
+
+def _name(value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise ValueError("write 1 to 64 letters, digits, `.`, `_` or `-`: it travels in a header")
+    return value
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < SHORTEST_SECRET:
+        raise ValueError(f"it is too short to be a secret: take at least {SHORTEST_SECRET} characters, at random")
+    return value
+
+
+def _token(value: SecretStr) -> SecretStr:
+    if not _TOKEN.fullmatch(value.get_secret_value()):
+        raise ValueError("it has other characters than visible ASCII: it travels in a header")
+    return _secret(value)
+
+
+KeyName = Annotated[str, AfterValidator(_name)]
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
+Token = Annotated[SecretStr, AfterValidator(_token)]
 
 
 def _classes(value: object) -> object:
@@ -43,8 +72,8 @@ class ChannelSettings(BaseSettings):
     """What a deployment says of its channels. One that has no address here is not there, and reaches nobody."""
 
     push_gateway_url: HttpUrl | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_URL")
-    push_gateway_key_id: str | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_KEY_ID")
-    push_gateway_secret: SecretStr | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_SECRET")
+    push_gateway_key_id: KeyName | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_KEY_ID")
+    push_gateway_secret: Secret | None = _from(default=None, validation_alias="SOJOURN_PUSH_GATEWAY_SECRET")
 
     jpush_app_key: str | None = _from(default=None, validation_alias="SOJOURN_JPUSH_APP_KEY")
     jpush_master_secret: SecretStr | None = _from(default=None, validation_alias="SOJOURN_JPUSH_MASTER_SECRET")
@@ -59,8 +88,8 @@ class ChannelSettings(BaseSettings):
     wechat_url: HttpUrl = _from(default=HttpUrl("https://api.weixin.qq.com"), validation_alias="SOJOURN_WECHAT_URL")
 
     sms_gateway_url: HttpUrl | None = _from(default=None, validation_alias="SOJOURN_SMS_GATEWAY_URL")
-    sms_gateway_key_id: str | None = _from(default=None, validation_alias="SOJOURN_SMS_GATEWAY_KEY_ID")
-    sms_gateway_secret: SecretStr | None = _from(default=None, validation_alias="SOJOURN_SMS_GATEWAY_SECRET")
+    sms_gateway_key_id: KeyName | None = _from(default=None, validation_alias="SOJOURN_SMS_GATEWAY_KEY_ID")
+    sms_gateway_secret: Secret | None = _from(default=None, validation_alias="SOJOURN_SMS_GATEWAY_SECRET")
     sms_sender: str | None = _from(default=None, max_length=20, validation_alias="SOJOURN_SMS_SENDER")
     sms_classes: Annotated[frozenset[MessageClass], NoDecode, BeforeValidator(_classes)] = _from(
         default=frozenset({MessageClass.SERVICE}), validation_alias="SOJOURN_SMS_CLASSES"
@@ -99,9 +128,17 @@ class ChannelSettings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _secrets_travel_encrypted(self) -> Self:
-        """Both send their secret with every call."""
-        for name, url in (("SOJOURN_JPUSH_URL", self.jpush_url), ("SOJOURN_WECHAT_URL", self.wechat_url)):
-            if url.scheme != "https" and url.host not in ("127.0.0.1", "localhost"):
-                raise ValueError(f"{name} has to begin with https: the secret of the account travels with every call")
+    def _all_travels_encrypted(self) -> Self:
+        """Customers and what is written to them, and the secrets of accounts."""
+        for name, url in (
+            ("SOJOURN_PUSH_GATEWAY_URL", self.push_gateway_url),
+            ("SOJOURN_SMS_GATEWAY_URL", self.sms_gateway_url),
+            ("SOJOURN_JPUSH_URL", self.jpush_url),
+            ("SOJOURN_WECHAT_URL", self.wechat_url),
+        ):
+            if url is not None and url.scheme != "https" and url.host not in LOOPBACK:
+                raise ValueError(
+                    f"{name} has to begin with https: what is written to customers travels there, and how they are"
+                    " found (http is for this machine alone, such as http://127.0.0.1:8480)"
+                )
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import time, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,14 +16,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_core import ErrorDetails
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from channel_settings import ChannelSettings
+from channel_settings import NAME, SHORTEST_SECRET, ChannelSettings, Token
 from errors import SettingsError
+from journeys.names import Channel
 from payload_keys import PayloadKeys
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ANY_CHANNEL = "|".join(Channel)
+_NAME_AT_CHANNEL = re.compile(rf"{NAME.pattern}@({_ANY_CHANNEL})(\+({_ANY_CHANNEL}))*")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
-SHORTEST_TOKEN = 20
 _DURATION = re.compile(r"(\d+)\s*([smhd])")
 
 
@@ -63,19 +64,36 @@ def _payload_keys(value: object) -> object:
 
 def _named_tokens(value: object) -> object:
     """Take `name:token,name:token`."""
+    form = "`name:token` with a name (letters, digits, `.`, `_`, `-`) and a token"
+    return {name: token for _, name, token in _entries(value, form)} if isinstance(value, str) else value
+
+
+def _receipt_keys(value: object) -> object:
+    """Take `name@channel:secret,name@channel+channel:secret`."""
     if not isinstance(value, str):
         return value
-    tokens: dict[str, str] = {}
+    form = f"`name@channel:secret` with a name, channels ({', '.join(Channel)}; several with `+`) and a secret"
+    keys: dict[Channel, dict[str, str]] = {}
+    for place, named, secret in _entries(value, form, _NAME_AT_CHANNEL):
+        name, _, channels = named.partition("@")
+        for channel in map(Channel, channels.split("+")):
+            if name in keys.setdefault(channel, {}):
+                raise ValueError(
+                    f"entry {place} gives {channel} a second key of the name of another: name it otherwise"
+                )
+            keys[channel][name] = secret
+    return keys
+
+
+def _entries(value: str, form: str, named: re.Pattern[str] = NAME) -> Iterator[tuple[int, str, str]]:
+    """Place, name and secret of each entry; none is there twice."""
+    seen: set[str] = set()
     for place, part in enumerate(value.split(","), 1):
-        name, _, token = part.strip().partition(":")
-        taken = name in tokens or token in tokens.values()
-        if not _NAME.fullmatch(name) or len(token) < SHORTEST_TOKEN or taken:
-            raise ValueError(
-                f"entry {place} is not `name:token` with a name (letters, digits, `.`, `_`, `-`) and a token"
-                f" (at least {SHORTEST_TOKEN} characters) of its own"
-            )
-        tokens[name] = token
-    return tokens
+        name, _, secret = part.strip().partition(":")
+        if not named.fullmatch(name) or len(secret) < SHORTEST_SECRET or seen.intersection((name, secret)):
+            raise ValueError(f"entry {place} is not {form} (at least {SHORTEST_SECRET} characters) of its own")
+        seen.update((name, secret))
+        yield place, name, secret
 
 
 def _origin(value: str) -> str:
@@ -101,8 +119,10 @@ class Settings(ChannelSettings):
     language: Literal["zh-CN", "en"] = _from(default="zh-CN", validation_alias="SOJOURN_LANGUAGE")
     state_folder: Path = _from(default=Path(".sojourn"), validation_alias="SOJOURN_STATE")
 
-    receipt_keys: NamedTokens = _from(default={}, validation_alias="SOJOURN_RECEIPT_KEYS")
-    inbox_token: SecretStr | None = _from(default=None, validation_alias="SOJOURN_INBOX_TOKEN")
+    receipt_keys: Annotated[Mapping[Channel, Mapping[str, SecretStr]], NoDecode, BeforeValidator(_receipt_keys)] = (
+        _from(default={}, validation_alias="SOJOURN_RECEIPT_KEYS")
+    )
+    inbox_token: Token | None = _from(default=None, validation_alias="SOJOURN_INBOX_TOKEN")
     web_port: int = _from(default=8480, ge=0, le=65_535, validation_alias="SOJOURN_WEB_PORT")
 
     quiet_hours: Annotated[QuietSpan | None, NoDecode, BeforeValidator(_quiet_span)] = _from(

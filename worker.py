@@ -37,6 +37,7 @@ from logs import set_up_logs
 from rules.definitions import Catalogue
 from rules.entry import EntryPolicy
 from settings import Settings, load_settings
+from stand_in import StandIn
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -87,7 +88,7 @@ async def open_world(settings: Settings, journeys: Sequence[Published]) -> Async
 
 def workers(
     client: Client, world: World, *, task_queue: str = TASK_QUEUE, max_cached_workflows: int = 2000
-) -> list[Worker]:
+) -> list[Worker | StandIn]:
     """One for the lives, one for each channel: a slow provider holds back its own messages only."""
     activities = Activities(world)
     lives = Worker(
@@ -98,27 +99,31 @@ def workers(
         max_cached_workflows=max_cached_workflows,
         identity=f"{client.identity} {release()}",  # `starter.py migrate-runs` looks for workers of other releases
     )
-    return [lives] + [
-        Worker(
+    return [lives] + [_of_channel(client, activities, world, channel, task_queue) for channel in Channel]
+
+
+def _of_channel(
+    client: Client, activities: Activities, world: World, channel: Channel, task_queue: str
+) -> Worker | StandIn:
+    """The throttle is counted by the server, over all workers."""
+    queue, adapter = channel_queue(channel, task_queue), world.channels.get(channel)
+
+    def build(identity: str) -> Worker:
+        return Worker(
             client,
-            task_queue=channel_queue(channel, task_queue),
+            task_queue=queue,
             activities=activities.remote,
             max_concurrent_activities=AT_ONCE,
-            max_task_queue_activities_per_second=_throttle(world, channel),
+            max_task_queue_activities_per_second=None if adapter is None else adapter.throttle,
             graceful_shutdown_timeout=LONGEST_SEND,
+            identity=identity,
         )
-        for channel in Channel
-    ]
 
-
-def _throttle(world: World, channel: Channel) -> float | None:
-    """Counted by the server, over all workers. A channel that is not there withholds its touches as fast as it can."""
-    adapter = world.channels.get(channel)
-    return None if adapter is None else adapter.throttle
+    return StandIn(client, queue, build) if adapter is None else build(client.identity)
 
 
 @asynccontextmanager
-async def running(workers: Sequence[Worker]) -> AsyncIterator[None]:
+async def running(workers: Sequence[Worker | StandIn]) -> AsyncIterator[None]:
     """Workers that run as long as the block does."""
     async with AsyncExitStack() as stack:
         for one in workers:
@@ -139,7 +144,7 @@ async def work() -> None:
         await ensure_namespace(client)
         await ensure_search_attributes(client)
         async with running(workers(client, world, max_cached_workflows=settings.max_cached_workflows)):
-            log.info("worker ready", task_queue=TASK_QUEUE)
+            log.info("worker ready", task_queue=TASK_QUEUE, channels=sorted(world.channels))
             await stop.wait()
         log.info("worker stopped")
 

@@ -12,11 +12,13 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from activities.addresses import replace_addresses
 from activities.fact_writing import AnyConnection, columns, write_statements
 from activities.imported import Imported
 from activities.moments import Deadline, Moment
+from journeys.channels import ADDRESSED
 from journeys.names import OPT_OUT_SCOPES, Channel, CustomerId, Language, MessageClass, RiskClass
-from rules.customer_id import check_customer_id
+from rules.customer_id import check_customer_id, looks_personal
 from rules.statements import AssessmentSaid, ConsentSaid, OptOutSaid, Statement, SuppressionSaid
 
 Evidence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -47,6 +49,28 @@ def _check_scope(scope: str) -> str:
     if scope not in OPT_OUT_SCOPES:
         raise ValueError(f"is no scope: write one of {', '.join(OPT_OUT_SCOPES)}")
     return scope
+
+
+def _check_address(address: str) -> str:
+    if re.fullmatch(r"[0-9+._-]+", address) and looks_personal(address):
+        raise ValueError("looks like a phone number: your gateway knows the numbers, and Sojourn keeps none")
+    return address
+
+
+def _each_once(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(addresses)) < len(addresses):
+        raise ValueError("names an address twice: keep one")
+    return addresses
+
+
+def _only_where_needed(addresses: Mapping[Channel, tuple[str, ...]]) -> Mapping[Channel, tuple[str, ...]]:
+    if others := sorted(set(addresses) - set(ADDRESSED)):
+        raise ValueError(f"{others[0]} takes no address: only {', '.join(ADDRESSED)} do")
+    return addresses
+
+
+Address = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,256}$"), AfterValidator(_check_address)]
+Addresses = Annotated[tuple[Address, ...], AfterValidator(_each_once)]
 
 
 class _Part(BaseModel):
@@ -89,7 +113,8 @@ class CustomerUpdate(_Part):
 
     Consents, opt-outs, suppressions and the assessment are added to the books, where the latest of each kind counts
     (rules/statements.py). A risk class is that of an assessment: `lowest_class` (of C1) is false unless it is said
-    with it, and without `assessed_at` it is no valid one. Raises `InputError` for an id that is no customer id.
+    with it, and without `assessed_at` it is no valid one. Addresses take the place of those that a channel had.
+    Raises `InputError` for an id that is no customer id.
     """
 
     customer_id: Annotated[CustomerId, AfterValidator(check_customer_id)]
@@ -105,6 +130,9 @@ class CustomerUpdate(_Part):
     personalised: bool | None = None
     tags: tuple[Tag, ...] | None = None
     reachable: Mapping[Channel, bool] = Field(default_factory=dict)
+    addresses: Annotated[Mapping[Channel, Addresses], AfterValidator(_only_where_needed)] = Field(
+        default_factory=dict, repr=False
+    )
     consents: tuple[Consent, ...] = ()
     opt_outs: tuple[OptOut, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
@@ -193,6 +221,7 @@ async def _import_wave(
         *new,
         *await _write_profiles(connection, updates),
         *await _write_reachability(connection, updates),
+        *await replace_addresses(connection, _addresses(updates)),
         *await write_statements(connection, said),
     }
     await _raise_versions(connection, changed)
@@ -251,6 +280,14 @@ async def _write_reachability(connection: AnyConnection, updates: Iterable[Custo
         *columns([(update.customer_id, *each) for update in updates for each in update.reachable.items()], 3),
     )
     return [row["customer_id"] for row in rows]
+
+
+def _addresses(updates: Iterable[CustomerUpdate]) -> Mapping[tuple[CustomerId, Channel], Addresses]:
+    return {
+        (update.customer_id, channel): addresses
+        for update in updates
+        for channel, addresses in update.addresses.items()
+    }
 
 
 async def _raise_versions(connection: AnyConnection, customer_ids: Iterable[str]) -> None:

@@ -55,8 +55,8 @@ KINDS: Mapping[str, str] = {
     """,
     "decision": """
         SELECT touch_id, journey, entry, step, occurrence, definition, template, content_hash, message_class, channel,
-               language, plain, variables, approval, product, arm, critical, planned_at, judged_at, outcome, reason,
-               planned, facts, verdicts, provider_id, recorded_at, settled_at
+               language, plain, variables, text_hash, approval, product, arm, critical, planned_at, judged_at,
+               outcome, reason, planned, facts, verdicts, provider_id, recorded_at, settled_at
         FROM touch WHERE customer_id = $1 ORDER BY planned_at, touch_id
     """,
     "hold": """

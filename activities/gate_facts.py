@@ -20,7 +20,7 @@ from activities.world import World
 from errors import DatabaseError
 from journeys.channels import CARRIES
 from journeys.events import account_closed
-from journeys.names import Channel, Language, MessageClass, RiskClass
+from journeys.names import Channel, ContentHash, Language, MessageClass, RiskClass
 from rules.caps import CountedTouch, caps_of
 from rules.conditions import fits
 from rules.gates import Facts, expires_after
@@ -37,17 +37,24 @@ Addresses = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The record of a touch that was decided before."""
+    """The record of a touch that was decided before.
+
+    `definition` is the one that the run was in then. `postponed` says why no provider has taken it so far, for certain;
+    none if one may have.
+    """
 
     outcome: str
     reason: str
+    definition: ContentHash
     channel: Channel
     language: Language
     recorded_at: datetime
-    variables: Mapping[str, object]
+    variables: dict[str, Any]
     plain: bool
-    postponed: bool = False
-    """No provider has taken it so far."""
+    postponed: str | None
+
+
+_RECORD: TypeAdapter[Decided | None] = TypeAdapter(Decided | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,7 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
         facts=_facts(world, plan, row, judged_at),
         variables=values_of(plan.template, **row["told"]) if row["told"] else {},
         plain=bool(plan.template.plain) and not row["personalised"],
-        record=_record(row),
+        record=_RECORD.validate_python(row["record"]),
         good_until=_good_until(world, plan, judged_at, row["zone"]),
         addresses=_addresses(row),
     )
@@ -124,21 +131,6 @@ def _good_until(world: World, plan: TouchPlan, judged_at: datetime, zone: str) -
     stale = None if expires is None else plan.clock.real(plan.send.due) + expires
     ends = [end for end in (quiet and plan.clock.real(quiet), stale) if end is not None]
     return min(ends, default=None)
-
-
-def _record(row: asyncpg.Record) -> Decided | None:
-    if (record := row["record"]) is None:
-        return None
-    outcome, reason, channel, language = record
-    return Decided(
-        outcome,
-        reason,
-        Channel(channel),
-        Language(language),
-        row["recorded_at"],
-        postponed=row["postponed"],
-        **row["filled"],
-    )
 
 
 def _facts(world: World, plan: TouchPlan, row: asyncpg.Record, judged_at: datetime) -> Facts:

@@ -9,14 +9,10 @@
 SELECT customer.version, customer.language, customer.zone, investor.risk_class, investor.lowest_class,
        investor.professional, investor.assessed_at, investor.assessed_until, investor.longest_term,
        investor.product_types,
-  (SELECT ARRAY[outcome, reason, channel, language] FROM touch
-    WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS record,
-  (SELECT recorded_at FROM touch
-    WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS recorded_at,
-  EXISTS (SELECT FROM touch_postponed
-    WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS postponed,
-  (SELECT jsonb_build_object('variables', variables, 'plain', plain) FROM touch
-    WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5) AS filled,
+  CASE WHEN decided.touch_id IS NOT NULL THEN jsonb_build_object(
+    'outcome', decided.outcome, 'reason', decided.reason, 'definition', decided.definition,
+    'channel', decided.channel, 'language', decided.language, 'recorded_at', decided.recorded_at,
+    'variables', decided.variables, 'plain', decided.plain, 'postponed', postponed.reason) END AS record,
   run.goal_event, run.goal_where, run.exit_events, run.paused_at IS NOT NULL AS paused,
   CASE WHEN run.ended_at <= coalesce($6::timestamptz, 'infinity') THEN run.outcome END AS outcome,
   (SELECT jsonb_agg(jsonb_build_array(event.name, event.data) ORDER BY event.sequence)
@@ -54,7 +50,7 @@ SELECT customer.version, customer.language, customer.zone, investor.risk_class, 
   (SELECT jsonb_agg(jsonb_build_array(judged_at, message_class, channel) ORDER BY judged_at)
      FROM touch
     WHERE customer_id = $1 AND judged_at > $15 AND ($6 IS NULL OR judged_at <= $6)
-      AND message_class = ANY($16::text[])
+      AND message_class = ANY($16::text[]) AND (journey, entry, step, occurrence) <> ($2, $3, $4, $5)
       AND (outcome IN ('claimed', 'in_doubt', 'sent')
            OR run.control AND outcome = 'withheld' AND reason = 'holdout' AND journey = $2 AND entry = $3)) AS heard,
   (SELECT arm FROM arm_assignment
@@ -71,4 +67,9 @@ SELECT customer.version, customer.language, customer.zone, investor.risk_class, 
   ) END AS told,
   (SELECT coalesce(max(change_id), 0) FROM gate_change) AS last_change
 FROM customer JOIN journey_run AS run USING (customer_id) CROSS JOIN LATERAL investor_at($1, $6) AS investor
-WHERE customer_id = $1 AND run.journey = $2 AND run.entry = $3
+LEFT JOIN touch AS decided
+  ON (decided.customer_id, decided.journey, decided.entry, decided.step, decided.occurrence) = ($1, $2, $3, $4, $5)
+LEFT JOIN touch_postponed AS postponed
+  ON (postponed.customer_id, postponed.journey, postponed.entry, postponed.step, postponed.occurrence)
+   = ($1, $2, $3, $4, $5)
+WHERE customer.customer_id = $1 AND run.journey = $2 AND run.entry = $3

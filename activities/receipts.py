@@ -1,7 +1,8 @@
 """Receipts: what a provider says later of a message that it took (gates.md, "Claim, deliver, settle").
 
-take_receipts()     the books first, then the customer's workflow, which hears of what journeys may wait for
+take_receipts()     both of these, one after the other
 record_receipts()   the books alone, in one transaction; the same again changes nothing
+tell_events()       then the customers' workflows, which hear of what journeys may wait for
 
 A receipt proves what no answer could: it settles a touch that is in doubt, or whose answer is still on its way. That
 a message was delivered stays in the books; that it was opened, clicked, bounced or refused becomes an event.
@@ -14,6 +15,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, assert_never
 
@@ -40,6 +42,9 @@ MOST = 1_000
 """Receipts in one batch."""
 
 TOLD_AT_ONCE = 32
+
+MAY_COME_FIRST = timedelta(minutes=10)
+"""How long after its time a receipt may have overtaken the answer that has the provider's id of the message."""
 
 
 class ReceiptKind(StrEnum):
@@ -112,10 +117,14 @@ Tell = Callable[[MessageEvent], Awaitable[None]]
 
 @dataclass(slots=True)
 class Recorded:
-    """What came of a batch, by place: what is new, what cannot be taken and why; and the events to tell, in order."""
+    """What came of a batch, by place: what is new, what cannot be taken and why; and the events to tell, in order.
+
+    `early` are those of the refused that may be taken in a moment: their message is not known yet.
+    """
 
     new: set[int] = field(default_factory=set)
     refused: dict[int, str] = field(default_factory=dict)
+    early: set[int] = field(default_factory=set)
     events: list[MessageEvent] = field(default_factory=list)
 
 
@@ -140,10 +149,15 @@ async def take_receipts(
     Whoever sent the batch sends it again then, and whatever was not told is told: nothing is lost, nothing is twice.
     """
     recorded = await record_receipts(connection, receipts, source)
-    for wave in _waves(recorded.events):
+    await tell_events(recorded.events, tell)
+    return recorded
+
+
+async def tell_events(events: Sequence[MessageEvent], tell: Tell) -> None:
+    """Tell the customers' workflows, many at once, each customer's in their order; raises what `tell` raises."""
+    for wave in _waves(events):
         for first in range(0, len(wave), TOLD_AT_ONCE):
             await asyncio.gather(*map(tell, wave[first : first + TOLD_AT_ONCE]))
-    return recorded
 
 
 def _waves(events: Sequence[MessageEvent]) -> list[list[MessageEvent]]:
@@ -185,6 +199,9 @@ async def _find(
     for place, receipt in enumerate(receipts):
         if (touch := touches.get(place)) is None:
             recorded.refused[place] = "no message of this channel has this key or provider_id: correct it"
+            if receipt.provider_id is not None and datetime.now(UTC) - receipt.at < MAY_COME_FIRST:
+                recorded.refused[place] = "no message has this provider_id yet: send it again in a minute"
+                recorded.early.add(place)
         elif touch["outcome"] == "withheld":
             recorded.refused[place] = "this message was never handed to a channel: correct the key"
         else:

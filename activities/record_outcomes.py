@@ -67,11 +67,19 @@ async def _ended(connection: PoolConnection, customer_id: CustomerId, ended: Seq
             """,
             [(customer_id, one.journey, one.entry, one.at, one.outcome) for one in ended],
         )
-        # Nobody asks again for a touch whose run is over: a receipt may still settle it.
+        # Nobody asks again for a touch whose run is over: what no provider has taken has failed, and the rest a
+        # receipt may still settle.
         await connection.executemany(
             """
-            UPDATE touch SET outcome = 'in_doubt', reason = 'answer_lost', settled_at = now()
-            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND outcome = 'claimed'
+            WITH untaken AS (
+                DELETE FROM touch_postponed WHERE customer_id = $1 AND journey = $2 AND entry = $3
+                RETURNING step, occurrence, reason
+            )
+            UPDATE touch SET outcome = CASE WHEN untaken.reason IS NULL THEN 'in_doubt' ELSE 'failed' END,
+                             reason = coalesce(untaken.reason, 'answer_lost'), settled_at = now()
+            FROM touch AS claimed LEFT JOIN untaken USING (step, occurrence)
+            WHERE claimed.customer_id = $1 AND claimed.journey = $2 AND claimed.entry = $3
+              AND touch.touch_id = claimed.touch_id AND touch.outcome = 'claimed'
             """,
             [(customer_id, one.journey, one.entry) for one in ended],
         )

@@ -25,10 +25,16 @@ async def open_run_row(connection: PoolConnection, customer_id: CustomerId, run:
             UPDATE journey_run SET ended_at = greatest($6, entered_at), outcome = $10
             WHERE customer_id = $1 AND journey = $2 AND entry < $3 AND key = $11 AND ended_at IS NULL
             RETURNING entry
+        ), untaken AS (
+            DELETE FROM touch_postponed USING lost
+            WHERE customer_id = $1 AND journey = $2 AND touch_postponed.entry = lost.entry
+            RETURNING touch_postponed.entry, step, occurrence, reason
         ), unanswered AS (
-            UPDATE touch SET outcome = 'in_doubt', reason = 'answer_lost', settled_at = now()
-            FROM lost
-            WHERE touch.customer_id = $1 AND touch.journey = $2 AND touch.entry = lost.entry AND outcome = 'claimed'
+            UPDATE touch SET outcome = CASE WHEN untaken.reason IS NULL THEN 'in_doubt' ELSE 'failed' END,
+                             reason = coalesce(untaken.reason, 'answer_lost'), settled_at = now()
+            FROM touch AS claimed JOIN lost USING (entry) LEFT JOIN untaken USING (entry, step, occurrence)
+            WHERE claimed.customer_id = $1 AND claimed.journey = $2
+              AND touch.touch_id = claimed.touch_id AND touch.outcome = 'claimed'
         )
         INSERT INTO journey_run (customer_id, journey, entry, version, definition, entered_at,
                                  goal_event, goal_until, exit_events, key, control, priority, goal_where,

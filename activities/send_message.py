@@ -1,8 +1,9 @@
 """The one way out: facts, gates, claim, delivery, settlement (design: gates.md).
 
 Three statements at most, each by itself: the facts are read (gate_facts.py), the claim is made only if no fact has
-changed since, the outcome is settled (touch_rows.py). What was claimed is never judged again; but before the provider
-is asked once more, a stop is heeded: a brake, an opt-out, a consent withdrawn.
+changed since, the outcome is settled (touch_rows.py). What a provider may have is never judged again; but before it is
+asked once more, a stop is heeded: a brake, an opt-out, a consent withdrawn. What no provider has taken is judged by all
+gates each time.
 """
 
 from __future__ import annotations
@@ -17,10 +18,9 @@ from activities.gate_facts import Decided, Known, read_facts
 from activities.reachability import note_gone
 from activities.rendering import fill, render
 from activities.touch_plan import TouchPlan
-from activities.touch_rows import claim, note_hold, postpone, settle, take_up
+from activities.touch_rows import claim, fail_untaken, note_hold, postpone, settle, take_up
 from activities.world import World
 from errors import DatabaseError, TemplateError
-from journeys.names import Channel
 from journeys.templates import Text
 from rules.gates import Answer, Facts, HeldUntil, Judgement, NextChannel, TouchSettled, TryLater, judge
 
@@ -38,11 +38,16 @@ async def send_message(world: World, request: SendMessageRequest) -> SendMessage
     plan = TouchPlan.of(world, request)
     for _ in range(CLAIM_ATTEMPTS):
         known = await read_facts(world, plan)
-        if known.record is not None:
-            return SendMessageResult(await _decided_before(world, plan, known, known.record))
-        judgement = judge(plan.touch, known.facts, plan.key)
-        if (answer := await _act_on(world, plan, known, judgement)) is not None:
-            return SendMessageResult(answer)
+        if (record := known.record) is None:
+            judgement = judge(plan.touch, known.facts, plan.key)
+            if (answer := await _act_on(world, plan, known, judgement)) is not None:
+                return SendMessageResult(answer)
+        elif record.outcome != "claimed":
+            return SendMessageResult(plan.settled(record.outcome, record.reason))
+        elif (as_claimed := plan.decided_in(record.definition, record.channel)) is plan:
+            return SendMessageResult(await _claimed_before(world, plan, known, record))
+        else:
+            plan = as_claimed
     raise DatabaseError("the customer's facts changed with every try: the touch is tried again later")
 
 
@@ -51,7 +56,7 @@ async def _act_on(world: World, plan: TouchPlan, known: Known, judgement: Judgem
     send = plan.send
     match judgement.decision:
         case "next_channel":
-            return NextChannel(send.journey, send.entry, send.step)
+            return NextChannel(send.journey, send.entry, send.step, send.definition)
         case "hold":
             assert judgement.hold_until is not None
             await note_hold(world, plan, known, judgement, judgement.hold_until)
@@ -73,46 +78,67 @@ async def _send(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
         faulty = replace(judgement, reason="template_error")
         written = await claim(world, plan, known, faulty, "failed")
         return plan.settled("failed", "template_error") if written else None
-    if not await claim(world, plan, known, judgement, "claimed"):
+    if not await claim(world, plan, known, judgement, "claimed", text):
         return None
     addresses = known.addresses_on(plan.channel)
     handover = Handover(world.channels[plan.channel], text, addresses, known.good_until, datetime.now(UTC), True)
     return await _deliver(world, plan, handover)
 
 
-async def _decided_before(world: World, plan: TouchPlan, known: Known, record: Decided) -> TouchSettled | TryLater:
-    """A settled record stands. Of an open claim the provider is asked again, if that cannot lead to two messages."""
-    if record.outcome != "claimed":
-        return plan.settled(record.outcome, record.reason)
-    adapter = world.channels.get(record.channel)
-    tried_for = datetime.now(UTC) - record.recorded_at
-    open_ends_as = "failed" if record.postponed else "in_doubt"
-    if adapter is None or not (record.postponed or tried_for < adapter.deduplicates_for):
-        return await settle(world, plan, open_ends_as, "unreachable" if record.postponed else "answer_lost")
-    stop = _stop(plan, known.facts, record.channel)
-    match stop.decision:
+async def _claimed_before(world: World, plan: TouchPlan, known: Known, record: Decided) -> TouchSettled | TryLater:
+    """Of an open claim the provider is asked again, if that cannot lead to two messages.
+
+    What nobody has taken is judged anew, by all gates; what somebody may have is stopped by people alone.
+    """
+    untaken = record.postponed is not None
+    judgement = judge(plan.touch, known.facts, plan.key) if untaken else _stop(plan, known.facts)
+    in_time = datetime.now(UTC) - record.recorded_at < _ask_again_for(world.channels.get(plan.channel), untaken=untaken)
+    match judgement.decision:
+        case "send" if in_time:
+            return await _ask_again(world, plan, known, record)
+        case "hold" if in_time:
+            assert judgement.hold_until is not None
+            return _try_later(plan, judgement.reason, judgement.hold_until - known.facts.judged_at)
         case "send":
-            if record.postponed and not await take_up(world, plan):
-                return _try_later(plan, "answer_lost", ASK_AGAIN_AFTER)
-            text = fill(plan.template, record.language, record.channel, record.variables, plain=record.plain)
-            addresses = known.addresses_on(record.channel)
-            handover = Handover(adapter, text, addresses, known.good_until, record.recorded_at, record.postponed)
-            return await _deliver(world, plan, handover)
-        case "hold" if tried_for < ASK_AGAIN_FOR:
-            assert stop.hold_until is not None
-            return _try_later(plan, stop.reason, stop.hold_until - known.facts.judged_at)
+            return await _give_up(world, plan, record.postponed or "answer_lost", untaken=untaken)
         case "hold" | "withhold" | "next_channel":
-            return await settle(world, plan, open_ends_as, stop.reason)
+            return await _give_up(world, plan, judgement.reason, untaken=untaken)
         case _:
-            assert_never(stop.decision)
+            assert_never(judgement.decision)
 
 
-def _stop(plan: TouchPlan, facts: Facts, channel: Channel) -> Judgement:
+def _ask_again_for(adapter: ChannelAdapter | None, *, untaken: bool) -> timedelta:
+    """How long after the claim the provider is asked: no longer than it knows what it may have taken by then."""
+    if adapter is None:
+        return timedelta(0)
+    return ASK_AGAIN_FOR if untaken else min(ASK_AGAIN_FOR, adapter.deduplicates_for)
+
+
+async def _ask_again(world: World, plan: TouchPlan, known: Known, record: Decided) -> TouchSettled | TryLater:
+    """Hand a claimed touch over once more, in the words that it was claimed with."""
+    untaken = record.postponed is not None
+    if untaken and not await take_up(world, plan):
+        return _try_later(plan, "answer_lost", ASK_AGAIN_AFTER)
+    text = fill(plan.template, record.language, plan.channel, record.variables, plain=record.plain)
+    addresses = known.addresses_on(plan.channel)
+    adapter = world.channels[plan.channel]
+    handover = Handover(adapter, text, addresses, known.good_until, record.recorded_at, untaken)
+    return await _deliver(world, plan, handover)
+
+
+async def _give_up(world: World, plan: TouchPlan, reason: str, *, untaken: bool) -> TouchSettled | TryLater:
+    """Settle what the provider is not asked for again. What another try has taken up meanwhile is that one's."""
+    if not untaken:
+        return await settle(world, plan, "in_doubt", reason)
+    return await fail_untaken(world, plan, reason) or _try_later(plan, "answer_lost", ASK_AGAIN_AFTER)
+
+
+def _stop(plan: TouchPlan, facts: Facts) -> Judgement:
     """Whether somebody has stopped a claimed touch: the gates that a person can close, and no other.
 
     Whatever else has changed since says nothing about a message that the customer may have already.
     """
-    touch = replace(plan.touch, channels=(channel,), in_turn=0, product=None, approved_until=None)
+    touch = replace(plan.touch, channels=(plan.channel,), in_turn=0, product=None, approved_until=None)
     closed = Facts(
         facts.judged_at,
         suppressed=facts.suppressed,
@@ -154,7 +180,7 @@ class Handover:
 
 async def _deliver(world: World, plan: TouchPlan, handover: Handover) -> TouchSettled | TryLater:
     """Hand a claimed touch to the provider and settle it, unless nobody knows yet what became of it."""
-    remembered_for = min(ASK_AGAIN_FOR, handover.adapter.deduplicates_for)
+    remembered_for = _ask_again_for(handover.adapter, untaken=False)
     delivery = await handover.adapter.deliver(handover.message(plan))
     tried_for = datetime.now(UTC) - handover.claimed_at
     match delivery:
@@ -163,10 +189,12 @@ async def _deliver(world: World, plan: TouchPlan, handover: Handover) -> TouchSe
         case Refused():
             if delivery.gone:
                 await note_gone(world.pool, plan.customer_id, handover.adapter.channel, datetime.now(UTC))
-            return await settle(world, plan, "failed", delivery.reason)
+            # A call before this one may have brought it there.
+            return await settle(world, plan, "failed" if handover.untaken else "in_doubt", delivery.reason)
         case Postponed() if handover.untaken and tried_for < ASK_AGAIN_FOR:
-            await postpone(world, plan, delivery.reason)
-            return _try_later(plan, delivery.reason, _pause(delivery, tried_for))
+            if await postpone(world, plan, delivery.reason):
+                return _try_later(plan, delivery.reason, _pause(delivery, tried_for))
+            return await settle(world, plan, "failed", delivery.reason)
         case Postponed() if handover.untaken:
             return await settle(world, plan, "failed", delivery.reason)
         case Unknown() | Postponed() if tried_for < remembered_for:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import asyncpg
 from pydantic import ValidationError
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from activities.database import Connection, Pool
 from activities.rendering import fill
 from errors import InputError, TemplateError
-from journeys.names import Channel, CustomerId, Language
+from journeys.names import Channel, Language
 from journeys.templates import Template, Text
 
 
@@ -34,22 +35,22 @@ async def text_of_touch(database: Connection | Pool, touch_id: int) -> Text:
     return _filled(Template.model_validate_json(row["content"]), row)
 
 
-async def texts_of(database: Connection | Pool, customer_id: CustomerId) -> dict[int, Text | None]:
-    """The texts of all of a customer's touches, by touch; none where it cannot be filled in."""
+async def texts_of(database: Connection | Pool, touches: Sequence[int]) -> dict[int, Text | None]:
+    """The texts of touches, by touch; none where it cannot be filled in."""
     contents = await database.fetch(
         """
         SELECT content_hash, content::text AS content FROM template_content
-        WHERE content_hash IN (SELECT content_hash FROM touch WHERE customer_id = $1)
+        WHERE content_hash IN (SELECT content_hash FROM touch WHERE touch_id = ANY($1::bigint[]))
         """,
-        customer_id,
+        touches,
     )
     templates = {row["content_hash"]: row["content"] for row in contents}
     rows = await database.fetch(
         """
         SELECT touch_id, content_hash, language, channel, plain, variables::text AS variables
-        FROM touch WHERE customer_id = $1
+        FROM touch WHERE touch_id = ANY($1::bigint[])
         """,
-        customer_id,
+        touches,
     )
     return {row["touch_id"]: _filled_or_none(templates[row["content_hash"]], row) for row in rows}
 

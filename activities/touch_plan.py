@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from activities.contracts import SendMessageRequest
 from activities.world import World
-from journeys.names import Channel, CustomerId
+from journeys.names import Channel, ContentHash, CustomerId
 from journeys.templates import Template
 from rules.clock import Clock
 from rules.effects import SendMessage
@@ -41,6 +41,21 @@ class TouchPlan:
             template_of(send.definition, send.step),
         )
 
+    def decided_in(self, definition: ContentHash, channel: Channel) -> TouchPlan:
+        """The touch as it was decided once: in the version that the run was in then, on that channel.
+
+        Raises `DefinitionMissing` if this worker does not ship that version: another has to go on.
+        """
+        if (self.send.definition, self.channel) == (definition, channel):
+            return self
+        place = planned_touch(definition, self.send.step, 0).channels.index(channel)
+        return replace(
+            self,
+            send=replace(self.send, definition=definition, channel=place),
+            touch=planned_touch(definition, self.send.step, place),
+            template=template_of(definition, self.send.step),
+        )
+
     @property
     def channel(self) -> Channel:
         """The channel in turn."""
@@ -64,7 +79,8 @@ class TouchPlan:
     def time_of_judgement(self) -> datetime:
         """The business time that the gates go by (gates.md, "Time of judgement")."""
         asked_for, real_now = self.send.asked_for, datetime.now(UTC)
-        on_time = real_now - self.clock.real(asked_for) <= self.clock.grace
+        late_by = real_now - self.clock.real(asked_for)
+        on_time = timedelta(0) <= late_by <= self.clock.grace
         return asked_for if self.clock.simulated or on_time else self.clock.business(real_now)
 
     def settled(self, outcome: str, reason: str = "") -> TouchSettled:

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from activities.gate_facts import Known
 from activities.touch_plan import TouchPlan
 from activities.world import World
+from journeys.templates import Text
 from rules.gates import Facts, Judgement, Touch, TouchSettled, Verdict
 
 _TOUCH: TypeAdapter[Touch] = TypeAdapter(Touch)
@@ -16,25 +17,28 @@ _FACTS: TypeAdapter[Facts] = TypeAdapter(Facts)
 _VERDICTS: TypeAdapter[tuple[Verdict, ...]] = TypeAdapter(tuple[Verdict, ...])
 
 
-async def claim(world: World, plan: TouchPlan, known: Known, judgement: Judgement, outcome: str) -> bool:
+async def claim(
+    world: World, plan: TouchPlan, known: Known, judgement: Judgement, outcome: str, text: Text | None = None
+) -> bool:
     """Write the decision record, if what it was judged on still holds; false if that changed.
 
+    `text` is what the channel is about to be handed; its hash stays on the record.
     A claim raises the customer's version, so of two that race for one slot under a cap one is judged again.
     """
     written = await world.pool.fetchval(
         """
         WITH unchanged AS (
-            UPDATE customer SET version = version + 1
-            WHERE customer_id = $1 AND version = $6 AND NOT EXISTS (SELECT FROM gate_change WHERE change_id > $20)
-            RETURNING customer_id
+            UPDATE customer SET version = version + 1 WHERE customer_id = $1 AND version = $6
+            -- Looked at once the customer is locked: what the statement sees by itself is of before it had to wait.
+            RETURNING customer_id, latest_gate_change() AS last_change
         )
         INSERT INTO touch (customer_id, journey, entry, step, occurrence, definition, template, content_hash,
                            message_class, channel, language, approval, planned_at, judged_at, outcome, reason,
-                           facts, verdicts, product, planned, critical, arm, variables, plain,
+                           facts, verdicts, product, planned, critical, arm, variables, plain, text_hash,
                            settled_at)
         SELECT customer_id, $2, $3, $4, $5, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $21, $22,
-               $23, $24, $25, $26, CASE WHEN $16 <> 'claimed' THEN now() END
-        FROM unchanged
+               $23, $24, $25, $26, $27, CASE WHEN $16 <> 'claimed' THEN now() END
+        FROM unchanged WHERE last_change = $20
         ON CONFLICT DO NOTHING
         RETURNING true
         """,
@@ -60,6 +64,7 @@ async def claim(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
         known.arm,
         dict(known.variables),
         known.plain,
+        None if text is None else text.content_hash(),
     )
     return bool(written)
 
@@ -67,7 +72,10 @@ async def claim(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
 async def settle(
     world: World, plan: TouchPlan, outcome: str, reason: str, provider_id: str | None = None
 ) -> TouchSettled:
-    """Write the outcome; what was settled meanwhile stands, but for a doubt that is resolved."""
+    """Write the outcome; what was settled meanwhile stands, but for a doubt that is resolved.
+
+    The provider's own name of the message is written down in any case: later receipts may know it by that alone.
+    """
     row = await world.pool.fetchrow(
         """
         WITH settled AS (
@@ -76,9 +84,9 @@ async def settle(
               AND (outcome = 'claimed' OR outcome = 'in_doubt' AND $6 <> 'in_doubt')
             RETURNING outcome, reason
         )
-        SELECT outcome, reason FROM settled
+        SELECT outcome, reason, NULL AS named FROM settled
         UNION ALL
-        SELECT outcome, reason FROM touch
+        SELECT outcome, reason, name_at_provider(touch_id, $8) FROM touch
         WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
           AND NOT EXISTS (SELECT FROM settled)
         """,
@@ -91,16 +99,44 @@ async def settle(
     return plan.settled(row["outcome"], row["reason"])
 
 
-async def postpone(world: World, plan: TouchPlan, reason: str) -> None:
-    """Write down that no provider has taken a claimed touch so far."""
-    await world.pool.execute(
+async def postpone(world: World, plan: TouchPlan, reason: str) -> bool:
+    """Write down that no provider has taken a claimed touch so far; false if its run is over, and the claim with it."""
+    return bool(
+        await world.pool.fetchval(
+            """
+            INSERT INTO touch_postponed (customer_id, journey, entry, step, occurrence, reason)
+            SELECT customer_id, journey, entry, step, occurrence, $6 FROM touch
+            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+              AND outcome = 'claimed'
+            ON CONFLICT DO NOTHING
+            RETURNING true
+            """,
+            *plan.identity,
+            reason,
+        )
+    )
+
+
+async def fail_untaken(world: World, plan: TouchPlan, reason: str) -> TouchSettled | None:
+    """Settle a postponed touch as failed: the customer has nothing. None if somebody else has taken it up meanwhile."""
+    failed = await world.pool.fetchval(
         """
-        INSERT INTO touch_postponed (customer_id, journey, entry, step, occurrence, reason)
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+        WITH untaken AS (
+            DELETE FROM touch_postponed
+            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+            RETURNING customer_id, journey, entry, step, occurrence
+        )
+        UPDATE touch SET outcome = 'failed', reason = $6, settled_at = now()
+        FROM untaken
+        WHERE (touch.customer_id, touch.journey, touch.entry, touch.step, touch.occurrence)
+            = (untaken.customer_id, untaken.journey, untaken.entry, untaken.step, untaken.occurrence)
+          AND touch.outcome = 'claimed'
+        RETURNING true
         """,
         *plan.identity,
         reason,
     )
+    return plan.settled("failed", reason) if failed else None
 
 
 async def take_up(world: World, plan: TouchPlan) -> bool:

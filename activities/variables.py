@@ -46,7 +46,8 @@ def written(template: Template, language: Language, variables: Mapping[str, obje
 
     Raises `TemplateError` for a value that is not of its type; its message holds no value.
     """
-    shown: dict[str, Any] = {}
+    # A table is there though nothing of it is: so a text can ask whether `event.product` is defined.
+    shown: dict[str, Any] = {name.partition(".")[0]: {} for name in template.variables if "." in name}
     for name, value in variables.items():
         kind = template.variables.get(name)
         words = value if kind is None else _checked(template, name, value, kind, language)

@@ -16,9 +16,9 @@ from temporalio.service import RPCError
 from activities.contracts import CustomerView, workflow_id
 from activities.database import Connection
 from activities.fate import Fate, InQuarantine, Recorded, read_fate
-from activities.reading import Profile, read_profile
+from activities.profile import Profile, read_profile
+from activities.story import Story, read_story
 from cli.database import open_database
-from cli.look import Story, read_story
 from cli.sending import Outgoing, deliver
 from cli.servers import connect_temporal
 from settings import Settings

@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from errors import InputError
+from journeys.channels import ADDRESSED
 from journeys.names import Channel
 
 REACHABLE = {f"reachable_{channel}": channel for channel in Channel}
+ADDRESSES = {f"address_{channel}": channel for channel in ADDRESSED}
 CLEAR = "-"
-"""In the cell for tags or product types: the customer has none from now on."""
+"""In the cell for tags, product types or addresses: the customer has none from now on."""
 
 COLUMNS = (
     "customer_id",
@@ -29,6 +31,7 @@ COLUMNS = (
     "product_types",
     "tags",
     *REACHABLE,
+    *ADDRESSES,
     "consent",
     "consent_withdrawn",
     "consent_source",
@@ -52,7 +55,8 @@ def nested(cells: Mapping[str, str]) -> dict[str, Any]:
     row: dict[str, Any] = {name: cells[name] for name in COLUMNS[:PLAIN] if cells.get(name)}
     for name in ("product_types", "tags"):
         if cell := cells.get(name):
-            row[name] = [] if cell == CLEAR else _list(cell)
+            row[name] = _list_or_none(cell)
+    row["addresses"] = {channel: _list_or_none(cells[name]) for name, channel in ADDRESSES.items() if cells.get(name)}
     row["reachable"] = {channel: cells[name] for name, channel in REACHABLE.items() if cells.get(name)}
     row["consents"] = [*_consents(cells, "consent", given=True), *_consents(cells, "consent_withdrawn", given=False)]
     row["opt_outs"] = [*_opt_outs(cells, "opt_out", active=True), *_opt_outs(cells, "opt_out_lifted", active=False)]
@@ -80,6 +84,8 @@ def column_of(place: Sequence[int | str]) -> str:
             return "suppression"
         case ("reachable", channel, *_):
             return f"reachable_{channel}"
+        case ("addresses", channel, *_):
+            return f"address_{channel}"
         case _:
             return str(place[0]) if place else "the row"
 
@@ -123,6 +129,10 @@ def _evidence(cells: Mapping[str, str], column: str, needed: str) -> str:
     if not (cell := cells.get(needed, "")):
         raise InputError(f"{column} is given without {needed}: it counts only with its evidence")
     return cell
+
+
+def _list_or_none(cell: str) -> list[str]:
+    return [] if cell == CLEAR else _list(cell)
 
 
 def _list(cell: str) -> list[str]:

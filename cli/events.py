@@ -18,11 +18,11 @@ from activities.moments import Moment
 from cli.aftermath import LIMIT, Aftermath, Result, send_and_follow
 from cli.edge import run_async, some_rejected
 from cli.event_file import NEEDED, events_of
+from cli.happenings import happenings
 from cli.json_object import data_option
-from cli.look import happenings
 from cli.sending import Outgoing, checked, deliver, send_all
 from cli.servers import connect_temporal
-from cli.show import print_json, print_table, progress, told
+from cli.show import counted, print_json, print_table, progress, told
 from cli.tabular import Rejects, open_table
 from errors import InputError
 from journeys.events import EVENTS
@@ -83,7 +83,7 @@ def events(file: Path, rejects: Path | None) -> None:
     """
     with Rejects(file, rejects) as rejected:
         sent = run_async(send_file(load_settings(), file, rejected))
-        click.echo(f"{sent:,} events sent, {rejected.count:,} rejected.")
+        click.echo(f"{counted(sent, 'event')} sent, {rejected.count:,} rejected.")
     rejected.leave()
 
 

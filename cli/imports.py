@@ -20,7 +20,7 @@ from activities.products import ProductRow, import_products
 from cli.customer_rows import COLUMNS, column_of, nested
 from cli.database import open_database
 from cli.edge import run_async
-from cli.show import progress
+from cli.show import counted, progress
 from cli.tabular import Reject, Rejects, Row, Table, open_table
 from errors import InputError
 from settings import Settings, load_settings
@@ -44,15 +44,16 @@ rejects_option = click.option(
 @file_argument
 @rejects_option
 def customers(file: Path, rejects: Path | None) -> None:
-    """Load reachability, consent, opt-outs, zone, language, risk class and tags from FILE (CSV or JSON Lines).
+    """Load addresses, reachability, consent, opt-outs, zone, language, risk class and tags from FILE.
 
-    docs/files.md describes the columns. What is not given stays as it is; the same file again changes nothing.
+    FILE is a CSV or JSON Lines; docs/files.md describes the columns. What is not given stays as it is; the same file
+    again changes nothing.
     """
     with Rejects(file, rejects) as rejected:
         loaded = run_async(load_customers(load_settings(), file, rejected))
         click.echo(
-            f"{loaded.taken:,} rows taken, {rejected.count:,} rejected:"
-            f" {loaded.changed:,} customers changed, {loaded.new:,} of them new."
+            f"{counted(loaded.taken, 'row')} taken, {rejected.count:,} rejected:"
+            f" {counted(loaded.changed, 'customer')} changed, {loaded.new:,} of them new."
         )
     rejected.leave()
 
@@ -67,7 +68,8 @@ def facts(file: Path, rejects: Path | None) -> None:
     """
     with Rejects(file, rejects) as rejected:
         loaded = run_async(load_facts(load_settings(), file, rejected))
-        click.echo(f"{loaded.taken:,} rows taken, {rejected.count:,} rejected: {loaded.new:,} facts are new.")
+        new = f"{counted(loaded.new, 'fact')} {'is' if loaded.new == 1 else 'are'} new"
+        click.echo(f"{counted(loaded.taken, 'row')} taken, {rejected.count:,} rejected: {new}.")
     rejected.leave()
 
 
@@ -82,8 +84,8 @@ def products(file: Path, rejects: Path | None) -> None:
     with Rejects(file, rejects) as rejected:
         loaded = run_async(load_products(load_settings(), file, rejected))
         click.echo(
-            f"{loaded.taken:,} rows taken, {rejected.count:,} rejected:"
-            f" {loaded.changed:,} products changed, {loaded.new:,} of them new."
+            f"{counted(loaded.taken, 'row')} taken, {rejected.count:,} rejected:"
+            f" {counted(loaded.changed, 'product')} changed, {loaded.new:,} of them new."
         )
     rejected.leave()
 
@@ -171,7 +173,7 @@ def _batches(
         except InputError as error:
             rejects.add(row, str(error))
         except ValidationError as error:
-            rejects.add(row, _problems(error, field_name))
+            rejects.add(row, problems_of(error, field_name))
         if len(batch) == BATCH:
             yield batch
             batch = []
@@ -179,7 +181,7 @@ def _batches(
         yield batch
 
 
-def _problems(error: ValidationError, field_name: FieldName) -> str:
+def problems_of(error: ValidationError, field_name: FieldName) -> str:
     """Where and what, each once, without the values: they may be personal."""
     said = (
         f"{field_name(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"

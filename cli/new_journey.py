@@ -71,7 +71,7 @@ title = "【旅程证券】$chinese：标题待写"
 body = "正文待写。通知管理：我的—设置—通知。"
 
 [texts.en.app_push]
-title = "Sojourn Securities, $english: a title to be written"
+title = "Sojourn Securities: $english"
 body = "A text to be written. Manage notices: Me > Settings > Notices."
 
 [texts.en.inbox]

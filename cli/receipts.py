@@ -16,6 +16,7 @@ from cli.edge import run_async
 from cli.imports import Loaded, file_argument, load, path_of, rejects_option, time_context
 from cli.sending import Outgoing, deliver
 from cli.servers import connect_temporal
+from cli.show import counted
 from cli.tabular import Rejects, Row, open_table
 from settings import Settings, load_settings
 
@@ -37,7 +38,8 @@ def receipts(file: Path, rejects: Path | None) -> None:
     """
     with Rejects(file, rejects) as rejected:
         loaded = run_async(load_receipts(load_settings(), file, rejected))
-        click.echo(f"{loaded.taken:,} rows taken, {rejected.count:,} rejected: {loaded.new:,} receipts are new.")
+        new = f"{counted(loaded.new, 'receipt')} {'is' if loaded.new == 1 else 'are'} new"
+        click.echo(f"{counted(loaded.taken, 'row')} taken, {rejected.count:,} rejected: {new}.")
     rejected.leave()
 
 

@@ -24,7 +24,7 @@ from cli.report.summary import Summary, summary_of
 from cli.tabular import Reject
 from errors import InputError
 from journeys import JOURNEYS
-from journeys.channels import INTERRUPTS
+from journeys.channels import CARRIES, INTERRUPTS
 from journeys.names import Channel, CustomerId, MessageClass
 from journeys.published import with_templates
 from journeys.templates import templates
@@ -110,6 +110,7 @@ def paper_world(
     return PaperWorld(
         Catalogue.of(values),
         consents=consents,
+        also_carries=tuple((Channel.SMS, one) for one in sorted(settings.sms_classes - CARRIES[Channel.SMS])),
         customer=everybody,
         local_time=resolve_local_time,
         assessment_valid=settings.assessment_valid,

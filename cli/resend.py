@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from activities.reading import RejectedLine, mark_resent, read_one_rejected
+from activities.quarantine import RejectedLine, mark_resent, read_one_rejected
 from cli.database import open_database
 from cli.json_object import data_option
 from errors import InputError

@@ -38,6 +38,11 @@ def print_table(
     Console(file=sys.stdout, width=width).print(table)
 
 
+def counted(number: int, one: str) -> str:
+    """A number with its noun, as '1 row' and '1,200 rows'."""
+    return f"{number:,} {one if number == 1 else f'{one}s'}"
+
+
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """A bar on the terminal for as long as the block runs; call what it gives with how much of `total` is done."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
 import jinja2
 
-from activities.rendering import names_in, render
+from activities.expressions import names_in, unguarded_in
+from activities.rendering import fill, render
 from errors import TemplateError
 from journeys.events import EVENTS
 from journeys.names import TemplateName
@@ -32,7 +34,8 @@ def text_problems(value: Published, today: date) -> Iterator[str]:
         yield from _unsendable(value.journey, template)
         yield from _of_variables(value.journey, template)
         if value.journey.state == "live":
-            for place, sentence in findings(template, today, with_product=_has_product(value.journey, template.name)):
+            with_product, filled = _has_product(value.journey, template.name), _filled(template)
+            for place, sentence in findings(template, today, with_product=with_product, filled=filled):
                 yield f"{value.journey.name}: {where(template.name, place)}: {sentence}."
 
 
@@ -62,32 +65,54 @@ def _line(file: Path, header: str) -> int:
 
 def _unsendable(journey: Journey, template: Template) -> Iterator[str]:
     """Each text that a send could not fill in, though every variable had a value."""
-    samples = {name: _SAMPLES[kind] for name, kind in template.variables.items()}
     for place, _ in texts_of(template):
         try:
-            render(template, place.language, place.channel, samples, plain=place.table == "plain")
+            render(template, place.language, place.channel, _samples(template), plain=place.table == "plain")
         except TemplateError as error:
             yield f"{journey.name}: in {place.language}, {error}."
 
 
+def _filled(template: Template) -> dict[Place, Text]:
+    """The texts that can be filled in, with samples."""
+    filled = {}
+    for place, _ in texts_of(template):
+        with suppress(TemplateError):
+            plain = place.table == "plain"
+            filled[place] = fill(template, place.language, place.channel, _samples(template), plain=plain)
+    return filled
+
+
+def _samples(template: Template) -> dict[str, object]:
+    """A value for each variable; also for those that are not declared, of which `_of_variables` speaks."""
+    undeclared = {name: "x" for name in _named(template, names_in)}
+    return undeclared | {name: _SAMPLES[kind] for name, kind in template.variables.items()}
+
+
 def _of_variables(journey: Journey, template: Template) -> Iterator[str]:
-    """Variables that no text uses, and those that this journey has nothing for."""
+    """Variables that are not declared or not used, those that this journey has nothing for, or sometimes nothing."""
     file = where(template.name, None)
-    used = {name for _, text in texts_of(template) for name in _names(text)}
+    used, unguarded = _named(template, names_in), _named(template, unguarded_in)
+    for name in sorted(used - template.variables.keys()):
+        yield f"{journey.name}: {file}: {name!r} is not declared: name it under [variables], or take it out."
     for name in template.variables:
+        lacking = _lacking(journey, template.name, name)
+        if not lacking and name in unguarded:
+            lacking = _sometimes_lacking(journey, name)
         if name not in used:
-            yield f"{journey.name}: {file}: no text uses the variable {name!r}: take it out of [variables]."
-        elif lacking := _lacking(journey, template.name, name):
+            lacking = f"no text uses the variable {name!r}: take it out of [variables]"
+        if lacking:
             yield f"{journey.name}: {file}: {lacking}."
 
 
-def _names(text: Text) -> Iterator[str]:
-    for source in (text.title, text.body, *text.data.values()):
-        try:
-            yield from names_in(source)
-        except jinja2.TemplateError:
-            # `_unsendable` says so.
-            continue
+def _named(template: Template, names_of: Callable[[str], set[str]]) -> set[str]:
+    """The variables that the texts name, as `names_of` reads one part of a text."""
+    named: set[str] = set()
+    for _, text in texts_of(template):
+        for source in (text.title, text.body, *text.data.values()):
+            # `_unsendable` speaks of a text that is no Jinja2.
+            with suppress(jinja2.TemplateError):
+                named |= names_of(source)
+    return named
 
 
 def _lacking(journey: Journey, template: TemplateName, name: str) -> str:
@@ -101,6 +126,19 @@ def _lacking(journey: Journey, template: TemplateName, name: str) -> str:
         if isinstance(trigger, StageEntered) or field not in EVENTS[trigger].data.model_fields:
             return f"{trigger}, which starts the journey, has no field {field!r}: take {name!r} out"
     return "" if journey.starts_on else f"no event starts the journey, so there is no {name!r}: take it out"
+
+
+def _sometimes_lacking(journey: Journey, name: str) -> str:
+    """Which event may leave a variable out, and how a text provides for it; empty if none may."""
+    if (field := event_field(name)) is None:
+        return ""
+    for trigger in journey.starts_on:
+        if not isinstance(trigger, StageEntered) and not EVENTS[trigger].data.model_fields[field].is_required():
+            return (
+                f"{trigger} may leave {field!r} out, and the touch would fail: write {{{{ {name} | default('…') }}}},"
+                f" or put what needs it between {{% if {name} is defined %}} and {{% endif %}}"
+            )
+    return ""
 
 
 def _has_product(journey: Journey, template: TemplateName) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from activities.local_time import resolve_local_time
+from journeys.channels import CARRIES
+from journeys.names import Channel, MessageClass
 from journeys.published import Published
 from rules import busy, checks
 from rules.path import Path
 from rules.paths import paths_at_any_time, paths_of
+from settings import load_settings
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,13 @@ class Walked:
 
     def problems(self) -> list[str]:
         """What is wrong with its paths and classes, a sentence each."""
-        return list(checks.problems_of(self.value, self.paths_at_any_time))
+        return list(checks.problems_of(self.value, self.paths_at_any_time, carried()))
 
     def worst_week(self) -> str:
         """As 'worst week: 3 touches, days 3 to 10'."""
         return busy.worst_week(self.paths_at_any_time)
+
+
+def carried() -> Mapping[Channel, frozenset[MessageClass]]:
+    """What each channel may carry in this deployment (`SOJOURN_SMS_CLASSES`)."""
+    return {**CARRIES, Channel.SMS: CARRIES[Channel.SMS] | load_settings().sms_classes}

@@ -9,9 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
-
-from pydantic import AfterValidator
 
 POINTS = "points"
 PRODUCT = {"product.id": "product_id", "product.name": "name", "product.risk_level": "risk_level"}
@@ -35,13 +32,9 @@ def event_field(name: str) -> str | None:
     return found[1] if found else None
 
 
-def _known(name: str) -> str:
-    if name != POINTS and name not in PRODUCT and event_field(name) is None:
-        raise ValueError(f"a variable is {POINTS}, {', '.join(PRODUCT)} or event.FIELD, as in event.amount")
-    return name
-
-
-VariableName = Annotated[str, AfterValidator(_known)]
+def is_known(name: str) -> bool:
+    """Whether there is such a variable."""
+    return name == POINTS or name in PRODUCT or event_field(name) is not None
 
 
 def flat(names: Mapping[str, object]) -> dict[str, object]:

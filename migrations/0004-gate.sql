@@ -129,6 +129,10 @@ BEGIN
     INSERT INTO gate_change (what) VALUES (TG_TABLE_NAME);
     RETURN NULL;
 END $$;
+-- The latest as of the call, also in a statement that began before it: a volatile function sees what is committed.
+CREATE FUNCTION latest_gate_change() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT coalesce(max(change_id), 0) FROM gate_change
+$$;
 CREATE TRIGGER gate_changes AFTER INSERT ON brake FOR EACH STATEMENT EXECUTE FUNCTION note_gate_change();
 CREATE TRIGGER gate_changes AFTER INSERT ON template_recall FOR EACH STATEMENT EXECUTE FUNCTION note_gate_change();
 CREATE TRIGGER gate_changes AFTER INSERT OR UPDATE OR DELETE ON product
@@ -219,6 +223,24 @@ ALTER TABLE touch
     ADD COLUMN critical boolean NOT NULL DEFAULT false;
 -- The variant for customers who want nothing personalised was taken.
 ALTER TABLE touch ADD COLUMN plain boolean NOT NULL DEFAULT false;
+-- SHA-256 of the words as the channel was handed them (title, body, template id, data), of what was claimed to be sent.
+ALTER TABLE touch ADD COLUMN text_hash text;
+-- A receipt may settle a touch before the provider's answer is written down: its id is filled in then, and nothing else.
+CREATE OR REPLACE FUNCTION touch_moves_forward() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.outcome = 'claimed' AND NEW.outcome IN ('in_doubt', 'sent', 'failed')
+        OR OLD.outcome = 'in_doubt' AND NEW.outcome IN ('sent', 'failed')
+        OR OLD.provider_id IS NULL AND to_jsonb(NEW) - 'provider_id' = to_jsonb(OLD) - 'provider_id' THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'a touch that is % does not become %', OLD.outcome, NEW.outcome;
+END $$;
+CREATE FUNCTION name_at_provider(which bigint, name text) RETURNS boolean LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    UPDATE touch SET provider_id = name WHERE touch_id = which AND provider_id IS NULL AND name IS NOT NULL;
+    RETURN FOUND;
+END $$;
 CREATE INDEX touch_by_provider_id ON touch (channel, provider_id) WHERE provider_id IS NOT NULL;
 CREATE INDEX touch_heard ON touch (customer_id, judged_at) WHERE outcome IN ('claimed', 'in_doubt', 'sent');
 

@@ -12,7 +12,7 @@ from journeys.caps import CAPS, Cap
 from journeys.channels import CARRIES
 from journeys.events import EventType, account_opened, deposit_made, trade_executed, wealth_product_purchased
 from journeys.language import short
-from journeys.names import MessageClass, StepId
+from journeys.names import Channel, MessageClass, StepId
 from journeys.published import Published
 from journeys.words import AnyStep, AwardPoints, End, Journey, Send, WaitFor, all_steps
 from rules.busy import busiest
@@ -27,12 +27,15 @@ REWARD_NEEDS_APPROVAL: tuple[EventType, ...] = (
 """Gifts for these are legally risky: points that follow from one need an approval (compliance.md)."""
 
 
-def problems_of(value: Published, paths: Sequence[Path]) -> Iterator[str]:
-    """What is wrong with a journey, given its paths."""
+Carries = Mapping[Channel, frozenset[MessageClass]]
+
+
+def problems_of(value: Published, paths: Sequence[Path], carries: Carries = CARRIES) -> Iterator[str]:
+    """What is wrong with a journey, given its paths and what each channel may carry."""
     journey = value.journey
     for problems in (
         _weaker_than_its_texts(value),
-        _sends_without_channel(value),
+        _sends_without_channel(value, carries),
         _paths_cut_short(journey, paths),
         _paths_over_a_cap(paths),
         _unapproved_rewards(journey, paths),
@@ -53,13 +56,13 @@ def _weaker_than_its_texts(value: Published) -> Iterator[str]:
             )
 
 
-def _sends_without_channel(value: Published) -> Iterator[str]:
+def _sends_without_channel(value: Published, carries: Carries) -> Iterator[str]:
     for step in all_steps(value.journey.steps):
         if not isinstance(step, Send):
             continue
         message_class = value.templates[step.template].message_class
-        if not any(message_class in CARRIES[channel] for channel in step.channels):
-            able = ", ".join(channel for channel, classes in CARRIES.items() if message_class in classes)
+        if not any(message_class in carries[channel] for channel in step.channels):
+            able = ", ".join(channel for channel, classes in carries.items() if message_class in classes)
             yield (
                 f"step {step.id!r} sends {message_class.value} on {', '.join(step.channels)} only, which may not carry"
                 f" it: add one of {able}."

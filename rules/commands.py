@@ -152,6 +152,9 @@ def _skip(state: CustomerState, run: Run, command: Command, now: datetime, effec
     if run.deadline is None or run.phase not in (Phase.WAITING, Phase.HELD):
         return False, f"{run.journey} does not wait for anything"
     skipped = run.step
+    if run.held_until is not None:
+        # The hold ends now: its own end is still to come, and the gates must not go by it.
+        run.held_until = min(run.held_until, now)
     # Should the books be asked once more, its time is over all the same.
     run.deadline, run.acts_at = now, None
     walk.fall_due(state, run, now, effects)

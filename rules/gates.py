@@ -15,7 +15,7 @@ from typing import Literal, assert_never
 
 from journeys.caps import Cap
 from journeys.channels import CARRIES
-from journeys.names import Channel, JourneyName, MessageClass, ProductId, StepId, TemplateName
+from journeys.names import Channel, ContentHash, JourneyName, MessageClass, ProductId, StepId, TemplateName
 from rules.caps import CountedTouch, caps_on, room_at
 from rules.suitability import Investor, Product, unsuitable
 from rules.values import value
@@ -181,11 +181,12 @@ class HeldUntil:
 
 @value
 class NextChannel:
-    """This channel refused; ask on the next one's queue."""
+    """This channel refused; ask on the next one's queue. `definition` says whose channel it was."""
 
     journey: JourneyName
     entry: int
     step: StepId
+    definition: ContentHash
     kind: Literal["next_channel"] = "next_channel"
 
 

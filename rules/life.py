@@ -162,7 +162,8 @@ def take_answer(state: CustomerState, answer: Answer) -> Effects:
         case TryLater() if run is not None:
             run.phase, run.deadline, run.held_for = Phase.HELD, answer.at, answer.reason
         case NextChannel() if run is not None:
-            run.channel += 1
+            # A run that was moved meanwhile begins with the first channel of where it is now.
+            run.channel = run.channel + 1 if answer.definition == run.definition else 0
             run.phase = Phase.READY
             walk.proceed(state, run, effects)
         case HeldUntil() | NextChannel() | TryLater():

@@ -81,6 +81,7 @@ class PaperWorld:
     policy: LifecyclePolicy = LIFECYCLE_POLICY
     consents: tuple[tuple[MessageClass, Channel], ...] = ()
     unreachable: tuple[Channel, ...] = ()
+    also_carries: tuple[tuple[Channel, MessageClass], ...] = ()
     customer: CustomerFacts = CustomerFacts(LAST)
     entries: EntryPolicy = EntryPolicy()
     local_time: LocalTime | None = None
@@ -95,7 +96,7 @@ class PaperWorld:
     def gate(self) -> PaperGate:
         """The gate that all touches come to."""
         return PaperGate(
-            *(self.unreachable, self.products, self.caps),
+            *(self.unreachable, self.also_carries, self.products, self.caps),
             *(self.interrupting, self.quiet_until),
         )
 

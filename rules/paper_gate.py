@@ -60,6 +60,7 @@ class PaperGate:
     """What the gates know of every customer alike. Without quiet hours none are kept."""
 
     unreachable: tuple[Channel, ...] = ()
+    also_carries: tuple[tuple[Channel, MessageClass], ...] = ()
     products: tuple[Product, ...] = ()
     caps: tuple[Cap, ...] = CAPS
     interrupting: tuple[Channel, ...] = ()
@@ -136,6 +137,7 @@ class PaperGate:
             unreachable=self.unreachable,
             opted_out=standing.opted_out,
             consents=standing.consents,
+            also_carries=self.also_carries,
             quiet_until=quiet(send.asked_for, asked.zone) if quiet else None,
             interrupting=self.interrupting,
             caps=caps_of(touch.message_class, touch.channels, self.caps),

@@ -5,10 +5,12 @@ The words are in journeys/wording.py. Everything here is pure; the day is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from journeys.channels import NAMES_ITS_SENDER
 from journeys.names import Channel, Language, MessageClass
 from journeys.templates import Template, Text
 from journeys.wording import BANNED, DENIED, INVESTING, RISK_NOTE, SPEAKERS, STOP, TO_STOP
@@ -16,6 +18,9 @@ from rules.gates import APPROVED_CLASSES
 
 WARN_FOR = timedelta(days=30)
 """How long before an approval ends `check` speaks of it."""
+
+_BLANK = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0") | {chr(code) for code in range(0xFE00, 0xFE10)}
+"""Signs that show nothing, and are of no class of their own: fillers, joiners, variants."""
 
 
 class Place(NamedTuple):
@@ -36,18 +41,36 @@ class Finding(NamedTuple):
     sentence: str
 
 
-def findings(template: Template, today: date, *, with_product: bool = False) -> Iterator[Finding]:
-    """All that is wrong with a template; `with_product` if a step sends it with one."""
+def findings(
+    template: Template, today: date, *, with_product: bool = False, filled: Mapping[Place, Text] | None = None
+) -> Iterator[Finding]:
+    """All that is wrong with a template; `with_product` if a step sends it with one.
+
+    `filled` has its texts filled in with samples, as far as that goes. A promise is looked for in both, as it may
+    stand in a branch that the sample does not take; what has to be said, in what would be sent.
+    """
     yield from _of_approval(template, today, with_product=with_product)
     for place, text in texts_of(template):
-        said = f"{text.title}\n{text.body}"
+        sent = (filled or {}).get(place, text)
+        said = _said(sent, place.channel)
         for problem in (
-            *_promises(said, place.language),
-            *_unnamed(template, said, place.language),
+            *dict.fromkeys((*_promises(text, place), *_promises(sent, place))),
+            *_unnamed(template, said, place),
             *_without_risk_note(template, said, place.language, with_product=with_product),
             *_without_stop(template, said, place.language),
         ):
             yield Finding(place, problem)
+
+
+def _said(text: Text, channel: Channel) -> str:
+    """What is sent of a text, as a reader sees it."""
+    return as_read("\n".join(text.sent_by(channel).values()))
+
+
+def as_read(words: str) -> str:
+    """Words without signs that nobody sees, and with one for those that look alike (NFKC), as wide letters do."""
+    alike = unicodedata.normalize("NFKC", words)
+    return "".join(sign for sign in alike if unicodedata.category(sign) != "Cf" and sign not in _BLANK)
 
 
 def texts_of(template: Template) -> Iterator[tuple[Place, Text]]:
@@ -75,26 +98,28 @@ def _of_approval(template: Template, today: date, *, with_product: bool) -> Iter
         yield Finding(None, f"its approval ended on {template.approved_until}: have it approved anew")
 
 
-def _promises(said: str, language: Language) -> Iterator[str]:
-    said = DENIED[language].sub("", said)
-    for law, words in BANNED[language]:
+def _promises(text: Text, place: Place) -> Iterator[str]:
+    """Also in the title and the body for WeChat: they are what its words come to."""
+    everything = {"title": text.title, "body": text.body, **text.sent_by(place.channel)}
+    said = DENIED[place.language].sub("", as_read("\n".join(everything.values())))
+    for law, words in BANNED[place.language]:
         for found in words.finditer(said):
             yield f"{found[0]!r} may not be said ({law}): take it out"
 
 
-def _unnamed(template: Template, said: str, language: Language) -> Iterator[str]:
-    name = SPEAKERS.get(template.sender, {}).get(language, template.sender)
-    if name not in said:
+def _unnamed(template: Template, said: str, place: Place) -> Iterator[str]:
+    name = SPEAKERS.get(template.sender, {}).get(place.language, template.sender)
+    if place.channel not in NAMES_ITS_SENDER and as_read(name) not in said:
         yield f"it does not say who speaks: name {name!r}"
     adviser = template.adviser
-    if adviser and (adviser.name not in said or adviser.registration not in said):
+    if adviser and (as_read(adviser.name) not in said or as_read(adviser.registration) not in said):
         yield f"it does not name its adviser: write {adviser.name!r} and the number {adviser.registration!r}"
 
 
 def _without_risk_note(template: Template, said: str, language: Language, *, with_product: bool) -> Iterator[str]:
     note = template.risk_note.get(language, RISK_NOTE[language])
     needed = with_product or template.message_class is not MessageClass.SERVICE or INVESTING[language].search(said)
-    if needed and note not in said:
+    if needed and as_read(note) not in said:
         yield f"the risk note is missing (Advertising Law, Art. 25): write {note!r}"
 
 
@@ -102,5 +127,5 @@ def _without_stop(template: Template, said: str, language: Language) -> Iterator
     if template.message_class is MessageClass.SERVICE:
         return
     own = template.stop.get(language)
-    if not (own in said if own else TO_STOP[language].search(said)):
+    if not (as_read(own) in said if own else TO_STOP[language].search(said)):
         yield f"it does not say how to stop it (Advertising Law, Art. 43): write {own or STOP[language]!r}"

@@ -16,6 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.channels import FOR_EVER, Accepted, Delivery, Message
 from activities.contracts import RECORD_EVENT, WORKFLOW_TYPE, CustomerView, workflow_id
+from activities.database import connect as connect_database
 from activities.database import open_pool
 from activities.templates import store_templates
 from activities.world import World
@@ -56,12 +57,16 @@ class FakeChannel:
 
 @dataclass
 class Live:
-    """A worker on a queue of its own, and a database of its own."""
+    """A worker on a queue of its own, and a database of its own.
+
+    The pool has the rights of the running product alone, as a worker's has; what more a test needs it does `as_owner`.
+    """
 
     client: Client
     world: World
     task_queue: str
     channels: dict[Channel, FakeChannel]
+    database_url: str
 
     @property
     def pool(self) -> asyncpg.Pool[asyncpg.Record]:
@@ -134,6 +139,14 @@ class Live:
         """The events of the present run's history."""
         return list((await self.handle(customer).fetch_history()).events)
 
+    async def as_owner(self, sql: str) -> None:
+        """Do what only whoever migrated may."""
+        connection = await connect_database(self.database_url)
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
     async def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await self.pool.fetch(sql, *arguments)]
 
@@ -171,12 +184,12 @@ async def live(
         journeys = [with_templates(journey, templates()) for journey in JOURNEYS]
     channels = {channel: FakeChannel(channel) for channel in Channel}
     async with AsyncExitStack() as opened:
-        pool = await open_pool(database_url, size=10)
+        pool = await open_pool(database_url, size=10, restricted=True)
         opened.push_async_callback(pool.close)
         await store_templates(pool, [one for each in journeys for one in each.templates.values()])
         world = World(pool, Catalogue.of(journeys), channels, simulation_allowed=True, caps=())
         client = await connect({"target_host": stack.temporal_address}, keys=keys)
-        alive = Live(client, replace(world, **changes), f"t{uuid.uuid4().hex[:10]}", channels)
+        alive = Live(client, replace(world, **changes), f"t{uuid.uuid4().hex[:10]}", channels, database_url)
         if working:
             await opened.enter_async_context(alive.working())
         yield alive

@@ -91,6 +91,19 @@ def test_durations_are_written_as_people_write_them(
         ("SOJOURN_PUSH_GATEWAY_URL", "gateway"),
         ("SOJOURN_PAYLOAD_KEYS", "k1"),
         ("SOJOURN_CODEC_TOKENS", "li.na:too-short"),
+        ("SOJOURN_INBOX_TOKEN", "x"),
+        ("SOJOURN_INBOX_TOKEN", "令牌" * 20),
+        ("SOJOURN_INBOX_TOKEN", "a token with blanks in it"),
+        ("SOJOURN_PUSH_GATEWAY_SECRET", "y"),
+        ("SOJOURN_PUSH_GATEWAY_KEY_ID", "密"),
+        ("SOJOURN_SMS_GATEWAY_SECRET", "y"),
+        ("SOJOURN_SMS_GATEWAY_KEY_ID", "a b"),
+        ("SOJOURN_RECEIPT_KEYS", "gateway-1:a-secret-long-enough"),
+        ("SOJOURN_RECEIPT_KEYS", "gateway-1@sms:too-short"),
+        ("SOJOURN_RECEIPT_KEYS", "gateway-1@fax:a-secret-long-enough"),
+        ("SOJOURN_RECEIPT_KEYS", "密@sms:a-secret-long-enough"),
+        ("SOJOURN_RECEIPT_KEYS", "a@sms:a-secret-long-enough,b@sms:a-secret-long-enough"),
+        ("SOJOURN_RECEIPT_KEYS", "a@sms:a-secret-long-enough,a@sms+wechat:another-secret-of-it"),
         ("SOJOURN_CODEC_TOKENS", "li.na:a-token-long-enough,wang:a-token-long-enough"),
         ("SOJOURN_CODEC_ORIGIN", "https://temporal.example/"),
     ],
@@ -102,6 +115,22 @@ def test_a_wrong_value_is_one_sentence_that_names_its_variable(
     bare_environment.setenv(name, value)
     with pytest.raises(SettingsError, match=rf"^{name} cannot be used: .+ unset it for the default\.$"):
         load_settings()
+
+
+def test_a_key_for_receipts_names_its_channels(bare_environment: pytest.MonkeyPatch) -> None:
+    """One or several; the same name may stand for another secret on another channel."""
+    bare_environment.setenv(
+        "SOJOURN_RECEIPT_KEYS", "gw@app_push+sms:a-secret-long-enough, gw@wechat:another-secret-of-it"
+    )
+    keys = {
+        channel: {name: secret.get_secret_value() for name, secret in those.items()}
+        for channel, those in load_settings().receipt_keys.items()
+    }
+    assert keys == {
+        "app_push": {"gw": "a-secret-long-enough"},
+        "sms": {"gw": "a-secret-long-enough"},
+        "wechat": {"gw": "another-secret-of-it"},
+    }
 
 
 def test_two_wrong_values_give_two_sentences(bare_environment: pytest.MonkeyPatch) -> None:
@@ -130,7 +159,7 @@ def test_a_gateway_without_its_key_is_refused(bare_environment: pytest.MonkeyPat
 def test_secrets_are_not_shown(bare_environment: pytest.MonkeyPatch) -> None:
     """Neither the settings as text nor an error message holds a secret."""
     bare_environment.setenv("DATABASE_URL", "postgresql://me:hunter2@127.0.0.1/x")
-    bare_environment.setenv("SOJOURN_INBOX_TOKEN", "hunter2")
+    bare_environment.setenv("SOJOURN_INBOX_TOKEN", "hunter2-and-a-bit-more")
     loaded = load_settings()
     assert "hunter2" not in repr(loaded)
     assert loaded.require_database_url().endswith("hunter2@127.0.0.1/x")
@@ -145,8 +174,24 @@ def test_settings_can_be_made_by_name_in_code() -> None:
 GATEWAY = {
     "SOJOURN_PUSH_GATEWAY_URL": "https://push.example",
     "SOJOURN_PUSH_GATEWAY_KEY_ID": "broker-1",
-    "SOJOURN_PUSH_GATEWAY_SECRET": "a long secret",
+    "SOJOURN_PUSH_GATEWAY_SECRET": "a secret that is long",
 }
+SMS_GATEWAY = {
+    "SOJOURN_SMS_GATEWAY_URL": "https://sms.example",
+    "SOJOURN_SMS_GATEWAY_KEY_ID": "broker-1",
+    "SOJOURN_SMS_GATEWAY_SECRET": "a secret that is long",
+    "SOJOURN_SMS_SENDER": "旅程证券",
+}
+
+
+@pytest.mark.parametrize(
+    "address", ["https://push.example", "http://127.0.0.1:8480", "http://localhost", "http://[::1]"]
+)
+def test_a_gateway_on_this_machine_needs_no_encryption(bare_environment: pytest.MonkeyPatch, address: str) -> None:
+    """As that of the embedded stack."""
+    for name, value in {**GATEWAY, "SOJOURN_PUSH_GATEWAY_URL": f"{address}/push"}.items():
+        bare_environment.setenv(name, value)
+    assert str(load_settings().push_gateway_url) == f"{address}/push"
 
 
 @pytest.mark.parametrize(
@@ -158,6 +203,14 @@ GATEWAY = {
         ({"SOJOURN_SMS_GATEWAY_URL": "https://sms.example"}, "SOJOURN_SMS_SENDER, too"),
         ({"SOJOURN_JPUSH_URL": "http://api.jpush.cn"}, "SOJOURN_JPUSH_URL has to begin with https"),
         ({"SOJOURN_WECHAT_URL": "http://api.weixin.qq.com"}, "SOJOURN_WECHAT_URL has to begin with https"),
+        (
+            {**GATEWAY, "SOJOURN_PUSH_GATEWAY_URL": "http://push.example"},
+            "SOJOURN_PUSH_GATEWAY_URL has to begin with https",
+        ),
+        (
+            {**SMS_GATEWAY, "SOJOURN_SMS_GATEWAY_URL": "http://10.0.0.1"},
+            "SOJOURN_SMS_GATEWAY_URL has to begin with https",
+        ),
         ({"SOJOURN_SMS_CLASSES": "service,spam"}, "SOJOURN_SMS_CLASSES cannot be used"),
         ({"SOJOURN_THROTTLES": "fax=3"}, "SOJOURN_THROTTLES cannot be used"),
         ({"SOJOURN_THROTTLES": "sms=0"}, "SOJOURN_THROTTLES cannot be used"),

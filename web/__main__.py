@@ -13,10 +13,10 @@ from contextlib import closing
 
 from errors import SojournError
 from settings import load_settings
-from web.app import embedded_app
+from web.app import COULD_NOT_RUN, embedded_app
 from web.server import LOOPBACK, listen, server
 
-COULD_NOT_RUN, INTERRUPTED = 2, 130
+INTERRUPTED = 130
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -11,29 +12,32 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from temporalio.client import Client
 
 from activities.channels.registry import signing_key
 from activities.database import Pool, open_pool
 from engine import connect
 from errors import DatabaseError, SettingsError
+from journeys.names import Channel
 from logs import set_up_logs
 from payload_codec import EncryptingCodec
 from settings import Settings, load_settings
 from web.codec import CodecServer
 from web.gateway import PushGateway
 from web.inbox import inbox_mount
-from web.problems import HANDLERS
+from web.problems import HANDLERS, MIDDLEWARE
 from web.receipts import Receipts
 
+COULD_NOT_RUN = 2
 LARGEST_BODY = 64 * 1024
 
 _LOG = logging.getLogger(__name__)
 
 
-def inbox() -> Starlette:
-    """The inbox, configured by the environment: `uvicorn --factory web.app:inbox`. SettingsError as `inbox_app`."""
-    return inbox_app(load_settings())
+def inbox() -> ASGIApp:
+    """The inbox, configured by the environment: `uvicorn --factory web.app:inbox`."""
+    return _program(inbox_app)
 
 
 def inbox_app(settings: Settings) -> Starlette:
@@ -52,10 +56,9 @@ def embedded_app(settings: Settings) -> Starlette:
     return _application(settings, routes)
 
 
-def receipts() -> Starlette:
+def receipts() -> ASGIApp:
     """What providers send receipts to, configured by the environment: `uvicorn --factory web.app:receipts`."""
-    set_up_logs()
-    return receipts_app(load_settings())
+    return _program(receipts_app)
 
 
 def receipts_app(settings: Settings) -> Starlette:
@@ -64,10 +67,9 @@ def receipts_app(settings: Settings) -> Starlette:
     return _application(settings, [_receipts(settings).route()])
 
 
-def codec() -> Starlette:
+def codec() -> ASGIApp:
     """The codec server, configured by the environment: `uvicorn --factory web.app:codec`."""
-    set_up_logs()
-    return codec_app(load_settings())
+    return _program(codec_app)
 
 
 def codec_app(settings: Settings) -> Starlette:
@@ -77,13 +79,38 @@ def codec_app(settings: Settings) -> Starlette:
     return Starlette(
         routes=[Route("/health", _health), _codec_server(settings).mount()],
         exception_handlers=HANDLERS,
+        middleware=MIDDLEWARE,
         max_body_size=LARGEST_BODY,
     )
 
 
 def gateway_app(gateway: PushGateway) -> Starlette:
     """The push gateway alone; needs no database."""
-    return Starlette(routes=gateway.routes(), exception_handlers=HANDLERS, max_body_size=LARGEST_BODY)
+    return Starlette(
+        routes=gateway.routes(), exception_handlers=HANDLERS, middleware=MIDDLEWARE, max_body_size=LARGEST_BODY
+    )
+
+
+def _program(application: Callable[[Settings], Starlette]) -> ASGIApp:
+    """An application that somebody else's server runs; without a setting that it needs the process ends, code 2."""
+    set_up_logs()
+    try:
+        return _saying_why_once(application(load_settings()))
+    except SettingsError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(COULD_NOT_RUN) from None
+
+
+def _saying_why_once(application: ASGIApp) -> ASGIApp:
+    """What has been logged when it does not start is not told to the server again, with a traceback around it."""
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        async def told(message: Message) -> None:
+            await send({"type": message["type"]})
+
+        await application(scope, receive, told if scope["type"] == "lifespan" else send)
+
+    return served
 
 
 def _application(settings: Settings, routes: Sequence[BaseRoute]) -> Starlette:
@@ -91,6 +118,7 @@ def _application(settings: Settings, routes: Sequence[BaseRoute]) -> Starlette:
     return Starlette(
         routes=[Route("/health", _health), *routes],
         exception_handlers=HANDLERS,
+        middleware=MIDDLEWARE,
         lifespan=_with_database(database_url, settings.pool_size),
         max_body_size=LARGEST_BODY,
     )
@@ -128,14 +156,18 @@ def _token(settings: Settings) -> SecretStr:
 
 
 def _receipts(settings: Settings) -> Receipts:
-    """The gateway that takes our pushes may sign its receipts with the key of the pushes."""
-    keys = dict(settings.receipt_keys)
-    if settings.push_gateway_key_id and settings.push_gateway_secret:
-        keys.setdefault(settings.push_gateway_key_id, settings.push_gateway_secret)
-    if not keys:
+    """A gateway that takes our messages may sign its receipts with the key of those."""
+    keys = {channel: dict(settings.receipt_keys.get(channel, {})) for channel in Channel}
+    for channel, key_id, secret in (
+        (Channel.APP_PUSH, settings.push_gateway_key_id, settings.push_gateway_secret),
+        (Channel.SMS, settings.sms_gateway_key_id, settings.sms_gateway_secret),
+    ):
+        if key_id and secret:
+            keys[channel].setdefault(key_id, secret)
+    if not any(keys.values()):
         raise SettingsError(
-            "Receipts would be taken from everybody: set SOJOURN_RECEIPT_KEYS (`name:secret`, one for each provider),"
-            " or the key of the push gateway."
+            "Receipts would be taken from everybody: set SOJOURN_RECEIPT_KEYS (`name@channel:secret`, one for each"
+            " provider), or the key of a gateway."
         )
 
     async def connected() -> Client:

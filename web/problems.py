@@ -9,8 +9,10 @@ from typing import Any
 
 import asyncpg
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import EngineError
 
@@ -23,6 +25,7 @@ _NAMES = {
     404: "not_found",
     405: "method_not_allowed",
     413: "too_large",
+    503: "unavailable",
 }
 
 
@@ -49,10 +52,30 @@ async def _no_engine(request: Request, error: Exception) -> Response:
     return problem(503, "unavailable", said, {"Retry-After": "5"})
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    _LOG.error("unexpected %s at %s:%s", type(error).__name__, place.filename, place.lineno)
-    return problem(500, "failed", "Something is wrong here. It has been logged.")
+class Unexpected:
+    """Answers what nobody thought of. Starlette's own handler for it raises it on, and the server logs its words."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            _LOG.error("unexpected %s at %s:%s", type(error).__name__, place.filename, place.lineno)
+            if not started:
+                failed = problem(500, "failed", "Something is wrong here. It has been logged.")
+                await failed(scope, receive, send)
 
 
 HANDLERS: dict[Any, Any] = {
@@ -63,6 +86,6 @@ HANDLERS: dict[Any, Any] = {
     asyncpg.InternalClientError: _no_database,
     OSError: _no_database,
     EngineError: _no_engine,
-    Exception: _unexpected,
 }
 """What Starlette asks for an exception. `TimeoutError`, from a pool with no connection free, is an `OSError`."""
+MIDDLEWARE = (Middleware(Unexpected),)

@@ -27,11 +27,12 @@ from temporalio.service import RPCError
 
 from activities.channels.signature import KEY_ID, SigningKey, Verdict, verify
 from activities.contracts import RECORD_EVENT, TASK_QUEUE, WORKFLOW_TYPE, workflow_id
-from activities.receipts import MOST, MessageEvent, Receipt, Recorded, take_receipts
+from activities.receipts import MOST, MessageEvent, Receipt, Recorded, record_receipts, tell_events
 from errors import EngineError
 from journeys.names import Channel
 
 LARGEST_BATCH = 1024 * 1024
+ReceiptKeys = Mapping[Channel, Mapping[str, SecretStr]]
 PATIENCE = timedelta(seconds=5)
 """How long Temporal may take for one event: the provider waits."""
 
@@ -39,15 +40,13 @@ _LOG = logging.getLogger(__name__)
 
 
 class Receipts:
-    """The route. `keys` are the secrets of those who may send, by the name of the key.
+    """The route. `keys` are the secrets of those who may send for a channel, by the name of the key.
 
     It finds the database as `request.state.pool`. `connect` is called with the first event for a workflow, so that
     this runs, and takes deliveries, while Temporal is away.
     """
 
-    def __init__(
-        self, keys: Mapping[str, SecretStr], connect: Callable[[], Awaitable[Client]], tolerance: timedelta
-    ) -> None:
+    def __init__(self, keys: ReceiptKeys, connect: Callable[[], Awaitable[Client]], tolerance: timedelta) -> None:
         self._keys = keys
         self._connect = connect
         self._tolerance = tolerance
@@ -61,25 +60,28 @@ class Receipts:
     async def receive(self, request: Request) -> JSONResponse:
         """Take a batch."""
         channel = _channel(request)
+        key = self._key(request, channel)
         body = await request.body()
-        key_id = self._check(request, body)
+        _check(verify(key, request.headers, body, datetime.now(UTC)))
         receipts, refused = self._read(_items(body), channel)
         async with request.state.pool.acquire() as connection:
-            recorded = await take_receipts(connection, list(receipts.values()), self._tell, f"webhook {key_id}")
+            recorded = await record_receipts(connection, list(receipts.values()), f"webhook {key.key_id}")
+        # With no connection held: Temporal may take its time, and others need the books meanwhile.
+        await tell_events(recorded.events, self._tell)
         answers = _answers(list(receipts), recorded, refused)
         _note(channel, answers)
+        if recorded.early:
+            said = "A message is not known by its provider_id yet. Send all of it again in a minute: it counts once."
+            raise HTTPException(503, said, {"Retry-After": "60"})
         return JSONResponse({"receipts": answers})
 
-    def _check(self, request: Request, body: bytes) -> str:
-        """The name of the key that signed it; HTTPException 401 if none of ours did."""
-        key_id = request.headers.get(KEY_ID, "")
-        secret = self._keys.get(key_id, SecretStr(""))
-        verdict = verify(SigningKey(key_id, secret), request.headers, body, datetime.now(UTC))
-        if verdict is Verdict.VALID and key_id in self._keys:
-            return key_id
-        said = verdict if key_id in self._keys or verdict is Verdict.MISSING else Verdict.UNKNOWN_KEY
-        _LOG.warning("receipts were refused: signature %s", said)
-        raise HTTPException(401, f"The signature is {said}: sign the time and the body, as docs/contract.md says.")
+    def _key(self, request: Request, channel: Channel) -> SigningKey:
+        """The key that the sender names; HTTPException 401, before anything is read, if the channel has none such."""
+        if not (key_id := request.headers.get(KEY_ID, "")):
+            _check(Verdict.MISSING)
+        if (secret := self._keys.get(channel, {}).get(key_id)) is None:
+            _check(Verdict.UNKNOWN_KEY)
+        return SigningKey(key_id, secret or SecretStr(""))
 
     def _read(self, items: Sequence[Any], channel: Channel) -> tuple[dict[int, Receipt], dict[int, str]]:
         """The receipts by place, and why what is none is none."""
@@ -119,6 +121,13 @@ class Receipts:
             if self._client is None:
                 self._client = await self._connect()
             return self._client
+
+
+def _check(verdict: Verdict) -> None:
+    """HTTPException 401 if a signature is not valid."""
+    if verdict is not Verdict.VALID:
+        _LOG.warning("receipts were refused: signature %s", verdict)
+        raise HTTPException(401, f"The signature is {verdict}: sign the time and the body, as docs/contract.md says.")
 
 
 def _channel(request: Request) -> Channel:

@@ -80,7 +80,8 @@ class JPush:
         if not isinstance(first, Unknown):
             return first
         again = await self._push(cid, audience, message)
-        return first if isinstance(again, Postponed) else again
+        # That the second was not taken says nothing of the first.
+        return again if isinstance(again, Accepted) else first
 
     async def _push(self, cid: str, audience: Mapping[str, object], message: Message) -> Delivery:
         answer = await self._call("POST", "/v3/push", compact(self._content(cid, audience, message)))

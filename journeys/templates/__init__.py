@@ -9,18 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from errors import TemplateError
 from journeys.names import Channel, ContentHash, Language, MessageClass, TemplateName
-from journeys.variables import VariableName, VariableType, flat
+from journeys.variables import POINTS, PRODUCT, VariableType, flat, is_known
 
 FOLDER = Path(__file__).parent
 
@@ -29,7 +29,7 @@ class Text(BaseModel):
     """What one channel shows in one language.
 
     WeChat keeps the words itself: there `template_id` names them and `data` fills in their fields, while title and
-    body say what the customer reads.
+    body say what the customer reads, for whoever asks.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +38,25 @@ class Text(BaseModel):
     body: str
     template_id: str = ""
     data: Mapping[str, str] = Field(default_factory=dict)
+
+    def content_hash(self) -> ContentHash:
+        """SHA-256 over the words; of a text that is filled in it tells what a channel was handed."""
+        return content_hash(self.model_dump(mode="json", exclude_defaults=True))
+
+    def sent_by(self, channel: Channel) -> dict[str, str]:
+        """The parts that go out by a channel, by name: limits, `check` and whoever shows a touch look at these.
+
+        An SMS has no title, and to WeChat only the fields are given.
+        """
+        match channel:
+            case Channel.APP_PUSH | Channel.INBOX:
+                return {"title": self.title, "body": self.body}
+            case Channel.SMS:
+                return {"body": self.body}
+            case Channel.WECHAT:
+                return dict(self.data)
+            case _:
+                assert_never(channel)
 
 
 Texts = Mapping[Language, Mapping[Channel, Text]]
@@ -58,6 +77,9 @@ class Template(BaseModel):
     `critical` lifts quiet hours, caps and the holdout, and needs an approval. `plain` is what a customer gets who wants
     nothing personalised (PIPL 24). `risk_note` and `stop` are this template's own words, where those of the house
     (journeys/wording.py) do not do; the texts have to hold them. What is at its default changes no hash.
+
+    The model says how a template looks; what it has to hold, `load` asks of the files. So a text that was sent can
+    still be read when a rule has come since.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -68,7 +90,7 @@ class Template(BaseModel):
     approval: str | None = None
     approved_until: date | None = None
     critical: bool = False
-    variables: Mapping[VariableName, VariableType] = Field(default_factory=dict)
+    variables: Mapping[str, VariableType] = Field(default_factory=dict)
     adviser: Adviser | None = None
     risk_note: Mapping[Language, str] = Field(default_factory=dict)
     stop: Mapping[Language, str] = Field(default_factory=dict)
@@ -83,35 +105,19 @@ class Template(BaseModel):
             return {**values, "variables": flat(values["variables"])}
         return values
 
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        if self.critical and self.approval is None:
-            raise ValueError("critical = true needs an approval: write approval = its number, or take critical out")
-        if self.message_class is MessageClass.ADVICE and self.adviser is None:
-            raise ValueError("class advice needs [adviser] with name and registration: write who gives the advice")
-        if self.plain and _places(self.plain) != _places(self.texts):
-            raise ValueError("[plain…] has other languages or channels than [texts…]: write one for each text")
-        return self
-
-    @model_validator(mode="after")
-    def _wechat_names_its_words(self) -> Self:
-        for texts in (self.texts, self.plain):
-            for language, channel in _places(texts):
-                if (channel is Channel.WECHAT) != bool(texts[language][channel].template_id):
-                    said = "needs" if channel is Channel.WECHAT else "cannot use"
-                    raise ValueError(f"[….{language}.{channel}] {said} template_id, the name of the words at WeChat")
-        return self
-
     def content_hash(self) -> ContentHash:
         """SHA-256 over everything the template says; the same on every host."""
         return content_hash(self.model_dump(mode="json", exclude_defaults=True))
 
-    def text(self, language: Language, channel: Channel, *, plain: bool = False) -> Text:
-        """The text for a channel, in the language or else in any other that has it; the plain one if there is one."""
+    def text(self, language: Language, channel: Channel, *, plain: bool = False) -> tuple[Language, Text]:
+        """The text for a channel and its language: the one asked for, or else any other that has it.
+
+        The plain one if there is one. Raises `TemplateError` if no language has a text for the channel.
+        """
         texts = self.plain if plain and self.plain else self.texts
         for candidate in (language, *sorted(texts)):
             if text := texts.get(candidate, {}).get(channel):
-                return text
+                return candidate, text
         raise TemplateError(f"template {self.name!r} has no text for {channel}: add [texts.{language}.{channel}]")
 
 
@@ -128,12 +134,42 @@ def content_hash(value: object) -> ContentHash:
 def load(file: Path) -> Template:
     """Read one template file. Raises `TemplateError` with the file's name and what to mend."""
     try:
-        return Template.model_validate({"name": file.stem, **tomllib.loads(file.read_text(encoding="utf-8"))})
+        said = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        template = Template.model_validate({**said, "name": file.stem})
+    except UnicodeDecodeError as error:
+        raise TemplateError(f"template {file.name} is not UTF-8: save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise TemplateError(f"template {file.name} is not valid TOML: {error}") from error
     except ValidationError as error:
         problems = "; ".join(_problem(e["loc"], e["msg"]) for e in error.errors())
         raise TemplateError(f"template {file.name} does not fit: {problems}") from error
+    if problems := "; ".join(_missing(said, template)):
+        raise TemplateError(f"template {file.name} does not fit: {problems}")
+    return template
+
+
+def _missing(said: Mapping[str, object], template: Template) -> Iterator[str]:
+    """What a new template has to hold beyond its shape; what was sent once is not asked."""
+    if "name" in said:
+        yield "name: the name of the file is the template's name: take name = out"
+    if template.critical and template.approval is None:
+        yield "critical = true needs an approval: write approval = its number, or take critical out"
+    if template.message_class is MessageClass.ADVICE and template.adviser is None:
+        yield "class advice needs [adviser] with name and registration: write who gives the advice"
+    if template.plain and _places(template.plain) != _places(template.texts):
+        yield "[plain…] has other languages or channels than [texts…]: write one for each text"
+    for name in template.variables:
+        if not is_known(name):
+            yield f"variables.{name}: a variable is {POINTS}, {', '.join(PRODUCT)} or event.FIELD, as in event.amount"
+    yield from _words_at_wechat(template)
+
+
+def _words_at_wechat(template: Template) -> Iterator[str]:
+    for texts in (template.texts, template.plain):
+        for language, channel in sorted(_places(texts)):
+            if (channel is Channel.WECHAT) != bool(texts[language][channel].template_id):
+                needs = "needs" if channel is Channel.WECHAT else "cannot use"
+                yield f"[….{language}.{channel}] {needs} template_id, the name of the words at WeChat"
 
 
 @cache

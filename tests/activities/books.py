@@ -17,7 +17,7 @@ from rules.definitions import Catalogue, Definition, define
 @asynccontextmanager
 async def books(database_url: str) -> AsyncIterator[World]:
     """A world that has a database and nothing else."""
-    pool = await open_pool(database_url, size=4)
+    pool = await open_pool(database_url, size=4, restricted=True)
     yield World(pool, Catalogue.of([]), {})
     await pool.close()
 

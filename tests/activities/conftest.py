@@ -1,4 +1,4 @@
-"""Connections to the database of a test, closed at its end."""
+"""Connections to the database of a test, closed at its end: as whoever migrated has them, and as the product has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Connect = Callable[[], Awaitable[Connection]]
 
 @pytest.fixture
 async def connected(database_url: str) -> AsyncIterator[Connect]:
-    """Call it for one more connection."""
+    """Call it for one more connection, with all rights."""
     opened: list[Connection] = []
 
     async def one_more() -> Connection:
@@ -26,8 +26,14 @@ async def connected(database_url: str) -> AsyncIterator[Connect]:
 
 
 @pytest.fixture
+async def owner(connected: Connect) -> Connection:
+    """One connection of whoever migrated, for what the product may not do."""
+    return await connected()
+
+
+@pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    """A pool on the database of the test, as activities have it."""
-    pool = await open_pool(database_url, size=2)
+    """A pool on the database of the test, as activities have it: with the rights of the running product alone."""
+    pool = await open_pool(database_url, size=2, restricted=True)
     yield pool
     await pool.close()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from activities.contracts import SendMessageRequest
-from activities.database import Pool, open_pool
+from activities.database import Connection, Pool, open_pool
 from activities.gate_facts import Known, read_facts
 from activities.local_time import QuietHours
 from activities.runs import open_run_row
@@ -150,10 +150,12 @@ STOPS = {
 
 
 @pytest.mark.parametrize(("statement", "expected"), STOPS.values(), ids=STOPS)
-async def test_every_fact_in_the_books_reaches_its_gate(pool: Pool, statement: str, expected: tuple[str, str]) -> None:
+async def test_every_fact_in_the_books_reaches_its_gate(
+    pool: Pool, owner: Connection, statement: str, expected: tuple[str, str]
+) -> None:
     """One fact at a time, otherwise all is well; what is not sent has a record, too."""
     one = await desk(pool)
-    await pool.execute(statement)
+    await owner.execute(statement)
     assert await one.settled() == expected
     assert len(one.push.got) == (expected[0] == "sent")
     (record,) = await pool.fetch("SELECT outcome, reason FROM touch")
@@ -163,7 +165,7 @@ async def test_every_fact_in_the_books_reaches_its_gate(pool: Pool, statement: s
 @pytest.mark.parametrize("waits", [False, True])
 async def test_of_fifty_claims_for_one_slot_one_wins(database_url: str, waits: bool) -> None:
     """One marketing message a day, however many runs ask at the same moment; the others are left out or wait."""
-    pool = await open_pool(database_url, size=10)
+    pool = await open_pool(database_url, size=10, restricted=True)
     try:
         one = await desk(pool, runs=50, on_cap=waits)
         answers = await asyncio.gather(*(one.ask(entry=number) for number in range(1, 51)))

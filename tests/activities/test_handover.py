@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from activities.channels import FOR_EVER, Accepted, Delivery, Postponed, Refused, Unknown
+from activities.contracts import RecordOutcomesRequest
+from activities.gate_facts import Known, read_facts
+from activities.record_outcomes import record_outcomes
+from activities.runs import open_run_row
+from activities.templates import store_templates
+from activities.touch_plan import TouchPlan
+from activities.touch_rows import take_up
+from activities.world import World
+from journeys.language import send
+from journeys.names import Channel, ContentHash, Language, MessageClass, TemplateName
+from journeys.published import with_templates
+from journeys.templates import Template, Text, templates
+from journeys.variables import VariableType
+from journeys.win_back import win_back
+from rules.definitions import define
+from rules.effects import RunEnded
+from rules.entry import EntryDecided, run_of
 from rules.gates import TouchSettled, TryLater
-from tests.activities.test_send_message import DROP, AskedFor, touch
+from rules.state import CustomerState
+from tests.activities.test_send_message import AMY, DROP, AskedFor, quiet_now, touch
 
 __all__ = ["touch"]
 
@@ -29,9 +48,9 @@ async def asked(touch: AskedFor, *answers: Delivery, later: timedelta = timedelt
 
 async def grow_older(touch: AskedFor, by: timedelta) -> None:
     """Move the claim back in time; a trigger keeps everybody else from that."""
-    await touch.pool.execute("ALTER TABLE touch DISABLE TRIGGER moves_forward")
-    await touch.pool.execute("UPDATE touch SET recorded_at = recorded_at - $1::interval", by)
-    await touch.pool.execute("ALTER TABLE touch ENABLE TRIGGER moves_forward")
+    await touch.owner.execute("ALTER TABLE touch DISABLE TRIGGER moves_forward")
+    await touch.owner.execute("UPDATE touch SET recorded_at = recorded_at - $1::interval", by)
+    await touch.owner.execute("ALTER TABLE touch ENABLE TRIGGER moves_forward")
 
 
 @pytest.mark.parametrize("remembers", [NOT_AT_ALL, TEN_MINUTES, FOR_EVER])
@@ -130,6 +149,179 @@ async def test_the_providers_own_name_of_a_message_is_kept(touch: AskedFor) -> N
 
 
 async def test_a_refusal_is_final(touch: AskedFor) -> None:
-    """Whatever the channel remembers."""
+    """Whatever the channel remembers: nobody has it."""
     assert await asked(touch, Refused("unreachable")) == ["settled"]
     assert await touch.record() == ("failed", "unreachable")
+
+
+async def test_a_refusal_after_an_answer_that_was_lost_leaves_a_doubt(touch: AskedFor) -> None:
+    """The first call may have brought it there, so that it counts against the caps."""
+    assert await asked(touch, Unknown("answer_lost"), Refused("unreachable")) == ["try_later", "settled"]
+    assert await touch.record() == ("in_doubt", "unreachable")
+
+
+async def test_nobody_asks_for_longer_than_a_day_however_long_the_channel_remembers(touch: AskedFor) -> None:
+    """What was said on Friday is not sent on Monday."""
+    assert await asked(touch, Unknown("answer_lost"), later=timedelta(hours=25)) == ["try_later"]
+    assert isinstance(await touch.ask(), TouchSettled)
+    assert await touch.record() == ("in_doubt", "answer_lost")
+    assert len(touch.push.got) == 1
+
+
+async def test_what_nobody_took_is_held_in_quiet_hours(touch: AskedFor) -> None:
+    """As a touch that is claimed then would be; in the morning it goes."""
+    touch.push.interrupts, touch.push.deduplicates_for = True, NOT_AT_ALL
+    touch.world = replace(touch.world, quiet_hours=None)
+    assert await asked(touch, BUSY) == ["try_later"]
+    touch.world = replace(touch.world, quiet_hours=quiet_now())
+    await let_pass(touch, timedelta(minutes=1))
+    answer = await touch.ask()
+    assert isinstance(answer, TryLater)
+    assert answer.reason == "quiet_hours"
+    assert answer.at > datetime.now(UTC) + timedelta(hours=1)
+    assert len(touch.push.got) == 1
+    touch.world = replace(touch.world, quiet_hours=None)
+    assert isinstance(await touch.ask(), TouchSettled)
+    assert await touch.record() == ("sent", "")
+
+
+async def let_pass(touch: AskedFor, time: timedelta) -> None:
+    """Let the touch be due so much longer."""
+    due = touch.request.send.due - time
+    touch.request = replace(touch.request, send=replace(touch.request.send, due=due, asked_for=due))
+
+
+REFUSALS = {
+    "a suppression": (
+        "INSERT INTO suppression VALUES ('C-1', 'complaint', true, 'staff', now())",
+        "suppressed: complaint",
+    ),
+    "a channel that reaches nobody now": (
+        "INSERT INTO reachability VALUES ('C-1', 'app_push', false, now())",
+        "unreachable",
+    ),
+    "a run that is over": ("UPDATE journey_run SET ended_at = now(), outcome = 'goal'", "goal"),
+}
+
+
+@pytest.mark.parametrize(("statement", "reason"), REFUSALS.values(), ids=REFUSALS)
+async def test_what_nobody_took_is_judged_by_all_gates_again(touch: AskedFor, statement: str, reason: str) -> None:
+    """The customer has nothing, so it has failed."""
+    touch.push.deduplicates_for = NOT_AT_ALL
+    assert await asked(touch, BUSY) == ["try_later"]
+    await touch.pool.execute(statement)
+    assert isinstance(await touch.ask(), TouchSettled)
+    assert await touch.record() == ("failed", reason)
+    assert len(touch.push.got) == 1
+
+
+ANOTHER = """
+INSERT INTO touch (customer_id, journey, entry, step, definition, template, content_hash, message_class, channel,
+                   language, planned_at, judged_at, outcome, facts, verdicts)
+SELECT customer_id, journey, entry, 'another', definition, template, content_hash, message_class, channel, language,
+       planned_at, judged_at, 'sent', facts, verdicts FROM touch
+"""
+
+
+async def test_what_nobody_took_waits_for_room_under_the_caps(touch: AskedFor) -> None:
+    """Another message has come in between; it is not counted against itself."""
+    touch.push.deduplicates_for = NOT_AT_ALL
+    assert await asked(touch, BUSY) == ["try_later"]
+    await touch.pool.execute(ANOTHER)
+    answer = await touch.ask()
+    assert isinstance(answer, TryLater)
+    assert answer.reason == "cap"
+    assert len(touch.push.got) == 1
+
+
+async def test_what_nobody_took_expires(touch: AskedFor) -> None:
+    """Marketing of yesterday is not sent today."""
+    touch.push.deduplicates_for = NOT_AT_ALL
+    assert await asked(touch, BUSY) == ["try_later"]
+    await let_pass(touch, timedelta(hours=25))
+    assert isinstance(await touch.ask(), TouchSettled)
+    assert await touch.record() == ("failed", "stale")
+
+
+async def test_what_another_try_has_taken_up_meanwhile_is_left_to_it(
+    touch: AskedFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This one saw it untaken, and that it is stopped; the other is handing it over by now, and will settle it."""
+    assert await asked(touch, BUSY) == ["try_later"]
+    await touch.pool.execute(DROP)
+
+    async def then_it_is_taken_up(world: World, plan: TouchPlan) -> Known:
+        known = await read_facts(world, plan)
+        assert await take_up(world, plan)
+        return known
+
+    monkeypatch.setattr("activities.send_message.read_facts", then_it_is_taken_up)
+    assert isinstance(await touch.ask(), TryLater)
+    assert await touch.record() == ("claimed", "")
+
+
+async def test_a_touch_stays_in_the_words_that_it_was_claimed_in_when_its_run_is_moved(touch: AskedFor) -> None:
+    """The other version's words stand under another hash; and its channels are others."""
+    there = await another_version(touch)
+    assert await asked(touch, Unknown("timed_out")) == ["try_later"]
+    touch.request = replace(touch.request, send=replace(touch.request.send, definition=there))
+    assert isinstance(await touch.ask(), TouchSettled)
+    assert await touch.record() == ("sent", "")
+    first, second = (replace(message, good_until=None) for message in touch.push.got)
+    assert first == second
+
+
+async def another_version(touch: AskedFor) -> ContentHash:
+    """Of the journey: it says something else at the step, with variables, in the inbox alone."""
+    said = Template(
+        name=TemplateName("we-are-here"),
+        message_class=MessageClass.SERVICE,
+        sender="Sojourn Securities",
+        variables={"points": VariableType.NUMBER},
+        texts={Language.ENGLISH: {Channel.INBOX: Text(title="Here", body="{{ points }}")}},
+    )
+    step = send("we-are-here", channels=[Channel.INBOX])
+    value = win_back.model_copy(update={"version": win_back.version + 1, "steps": (step,)})
+    there = with_templates(value, {**templates(), said.name: said})
+    define(there)
+    await store_templates(touch.pool, there.templates.values())
+    return there.content_hash()
+
+
+@pytest.mark.parametrize(
+    ("answer", "record"), [(BUSY, ("failed", "busy")), (Unknown("timed_out"), ("in_doubt", "answer_lost"))]
+)
+async def test_the_end_of_a_run_leaves_no_doubt_of_what_nobody_took(
+    touch: AskedFor, answer: Delivery, record: tuple[str, str]
+) -> None:
+    """Only what somebody may have is in doubt."""
+    assert await asked(touch, answer) == ["try_later"]
+    asked_for = touch.request.send
+    ended = RunEnded(asked_for.journey, asked_for.entry, datetime.now(UTC), "goal")
+    await record_outcomes(touch.world, RecordOutcomesRequest(CustomerState(AMY), ended=[ended]))
+    assert await touch.record() == record
+
+
+async def test_a_run_that_ends_while_nobody_takes_its_touch_leaves_no_doubt(touch: AskedFor) -> None:
+    """The end came while the provider was asked: by then it looked as if it might have it."""
+
+    async def meanwhile() -> Delivery:
+        asked_for = touch.request.send
+        ended = RunEnded(asked_for.journey, asked_for.entry, datetime.now(UTC), "goal")
+        await record_outcomes(touch.world, RecordOutcomesRequest(CustomerState(AMY), ended=[ended]))
+        assert await touch.record() == ("in_doubt", "answer_lost")
+        return BUSY
+
+    touch.push.answers = [meanwhile]
+    assert isinstance(await touch.ask(), TouchSettled)
+    assert await touch.record() == ("failed", "busy")
+
+
+async def test_a_run_whose_end_was_lost_leaves_no_doubt_of_what_nobody_took(touch: AskedFor) -> None:
+    """The books were restored to an earlier time; the customer enters again."""
+    assert await asked(touch, BUSY) == ["try_later"]
+    asked_for = touch.request.send
+    async with touch.pool.acquire() as connection:
+        decided = EntryDecided(asked_for.journey, 1, asked_for.definition, "e-2", datetime.now(UTC), entry=2)
+        await open_run_row(connection, AMY, run_of(decided))
+    assert await touch.record() == ("failed", "busy")

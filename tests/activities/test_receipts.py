@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from pydantic import ValidationError
 
 from activities.channels import Accepted, Delivery, Unknown
-from activities.database import Pool
+from activities.database import Connection, Pool
 from activities.receipts import MessageEvent, Receipt, Recorded, record_receipts, take_receipts
 from errors import EngineError
 from rules.gates import TouchSettled, TryLater
@@ -283,6 +284,22 @@ async def test_a_touch_that_is_asked_for_again_was_settled_meanwhile(touch: Aske
     assert (answer.outcome, len(touch.push.got)) == ("sent", 1)
 
 
+async def test_the_providers_own_id_is_kept_whatever_settled_the_touch(touch: AskedFor) -> None:
+    """The receipt overtook the answer; the next one of that message may know it by the id alone."""
+
+    async def deliver() -> Delivery:
+        await record(touch.pool, receipt(touch.push.got[-1].key))
+        return Accepted("msg-9")
+
+    touch.push.answers = [deliver]
+    await touch.ask()
+    assert await rows(touch.pool, "SELECT outcome, provider_id FROM touch") == [("sent", "msg-9")]
+    assert (await record(touch.pool, receipt(None, "opened", id="r-2", provider_id="msg-9"))).new == {0}
+    for statement in ("UPDATE touch SET provider_id = 'msg-8'", "UPDATE touch SET outcome = 'failed'"):
+        with pytest.raises(asyncpg.RaiseError, match="does not become"):
+            await touch.owner.execute(statement)
+
+
 @pytest.mark.parametrize("answer", [Accepted(), Unknown("timed_out")])
 async def test_a_receipt_that_overtakes_the_answer_decides(touch: AskedFor, answer: Delivery) -> None:
     """It is recorded while the provider is being asked: what it settled is what the journey is told."""
@@ -298,9 +315,9 @@ async def test_a_receipt_that_overtakes_the_answer_decides(touch: AskedFor, answ
     assert (settled.outcome, settled.reason) == ("failed", "bounced")
 
 
-async def test_receipts_are_only_ever_added(pool: Pool) -> None:
+async def test_receipts_are_only_ever_added(pool: Pool, owner: Connection) -> None:
     """As every book."""
     await record(pool, receipt(await put_touch(pool)))
     for statement in ("UPDATE receipt SET kind = 'opened'", "DELETE FROM receipt"):
         with pytest.raises(Exception, match="append-only"):
-            await pool.execute(statement)
+            await owner.execute(statement)

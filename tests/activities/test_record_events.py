@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from activities.contracts import RECORD_EVENT, Delivery, RecordEventsRequest, RecordOutcomesRequest
-from activities.database import Pool
+from activities.database import Connection, Pool
 from activities.record_events import STATE, record_events
 from activities.record_outcomes import record_outcomes
 from activities.world import World
@@ -58,10 +58,10 @@ async def test_a_worker_that_does_not_ship_a_journey_records_its_goal(pool: Pool
     assert tuple(conversion) == ("first-deposit", 1, "e-2")
 
 
-async def test_a_run_that_the_books_have_lost_is_put_back_with_the_next_event(pool: Pool) -> None:
+async def test_a_run_that_the_books_have_lost_is_put_back_with_the_next_event(pool: Pool, owner: Connection) -> None:
     """A database that was restored to an earlier time: the gate needs the row of the run."""
     state = await entered(pool)
-    await pool.execute("TRUNCATE customer CASCADE")
+    await owner.execute("TRUNCATE customer CASCADE")
     event = delivery("e-2", "app_opened", NOW + timedelta(seconds=1))
     await record_events(World(pool, Catalogue.of([FIRST_DEPOSIT]), {}), RecordEventsRequest(state, (event,)))
     (run,) = await pool.fetch("SELECT journey, entry, entered_at, goal_event, ended_at FROM journey_run")

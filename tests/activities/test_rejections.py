@@ -8,7 +8,7 @@ import pytest
 
 from activities.database import Pool
 from activities.incoming import Rejected
-from activities.reading import mark_resent, read_rejected
+from activities.quarantine import mark_resent, read_rejected
 from activities.rejections import reject
 from journeys.names import CustomerId
 from tests.activities.conftest import Connect

@@ -71,11 +71,44 @@ def test_what_is_not_jinja_names_the_line(body: str) -> None:
         rendered(body, points=1)
 
 
-@pytest.mark.parametrize("body", ["{{ points + 1 }}", "{{ 1 / 0 }}", "{{ points.__class__.__mro__ }}"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{{ points + 1 }}",
+        "{{ 1 / 0 }}",
+        "{{ points.__class__.__mro__ }}",
+        "{{ '{}'.format() }} {{ points }}",
+        "{{ '%(points)s' % {} }}",
+        "{{ points | dictsort }}",
+        "{% macro points() %}{{ points() }}{% endmacro %}{{ points() }}",
+    ],
+)
 def test_what_fails_or_reaches_out_of_the_sandbox_is_an_error(body: str) -> None:
     """An expression that does not work out, or is not allowed, is a template's error and not a crash."""
     with pytest.raises(TemplateError, match="points"):
         rendered(body, points="many")
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ("{{ ['a', 'b'] | random }}", "random"),
+        ("{{ lipsum(1) }}", "lipsum"),
+        ("{{ cycler('a').next() }}", "cycler"),
+        ("{{ joiner()() }} {{ [1] | random }}", "joiner, random"),
+    ],
+)
+def test_chance_has_no_place_in_a_text(body: str, named: str) -> None:
+    """What was sent is told again from its record, word for word."""
+    with pytest.raises(TemplateError, match=f"body for inbox: {named} would fill in another text each time; take it"):
+        rendered(body)
+
+
+@pytest.mark.parametrize("body", ["{{ [1] | map('string') }}", "{{ 'a'.upper }}", "{{ range }}", "{{ none }}"])
+def test_only_texts_and_numbers_are_written(body: str) -> None:
+    """Of anything else Python would say where it lies in memory: another text at each time."""
+    with pytest.raises(TemplateError, match="fails with TypeError"):
+        rendered(body)
 
 
 @pytest.mark.parametrize("name", sorted(templates()))
@@ -102,7 +135,9 @@ TYPED = {
 
 def typed(kind: VariableType, value: object, language: Language = Language.ENGLISH) -> str:
     """A variable of an event, written into a text."""
-    one = template("{{ event.it }}").model_copy(update={"variables": {"event.it": kind}})
+    one = template("{{ event.it }}")
+    texts = {language: one.texts[Language.ENGLISH]}
+    one = one.model_copy(update={"variables": {"event.it": kind}, "texts": texts})
     return render(one, language, Channel.INBOX, {"event.it": value}).body
 
 
@@ -115,6 +150,19 @@ def test_a_variable_is_written_by_its_type(kind: VariableType, value: object, wo
 def test_a_date_is_written_as_the_language_has_it() -> None:
     """Year, month, day in Chinese."""
     assert typed(VariableType.DATE, "2026-01-05", Language.CHINESE) == "2026年1月5日"
+
+
+def test_a_date_in_the_text_of_another_language_is_written_as_that_language_has_it() -> None:
+    """Who gets an English text for want of a Chinese one gets English dates in it."""
+    one = template("By {{ event.it }}.").model_copy(update={"variables": {"event.it": VariableType.DATE}})
+    assert render(one, Language.CHINESE, Channel.INBOX, {"event.it": "2026-01-05"}).body == "By 5 January 2026."
+
+
+def test_a_text_may_ask_for_what_the_event_left_out() -> None:
+    """Also where the event has nothing else of what it names."""
+    one = template("{{ event.it | default('something') }}{% if event.it is defined %}!{% endif %}")
+    one = one.model_copy(update={"variables": {"event.it": VariableType.TEXT}})
+    assert render(one, Language.ENGLISH, Channel.INBOX, {}).body == "something"
 
 
 @pytest.mark.parametrize(
@@ -152,3 +200,60 @@ def test_a_sign_that_nobody_sees_is_not_sent(sign: str) -> None:
     """It could come in by a variable, and turn what was approved into something else."""
     with pytest.raises(TemplateError, match="a control character"):
         rendered("{{ name }}", name=f"A{sign}B")
+
+
+def by(channel: Channel, **parts: Any) -> Template:
+    """A template with a text for a channel."""
+    return Template(
+        name=TemplateName("points"),
+        message_class=MessageClass.SERVICE,
+        sender="Sojourn Securities",
+        texts={Language.ENGLISH: {channel: Text(**{"title": "t", "body": "b", **parts})}},
+    )
+
+
+TOO_LONG = {
+    "a push with a long Chinese title": (
+        Channel.APP_PUSH,
+        {"title": "好" * 21},
+        "title .*: 42 units .*, and the .* 40",
+    ),
+    "a push with a long title": (
+        Channel.APP_PUSH,
+        {"title": "x" * 33},
+        "title .*: 33 characters, and the channel takes 32",
+    ),
+    "a push with a long Chinese body": (Channel.APP_PUSH, {"body": "好" * 51}, "body .*: 102 units .*, and the .* 100"),
+    "a push with a long body": (Channel.APP_PUSH, {"body": "x" * 101}, "101 characters, and the channel takes 100"),
+    "an SMS": (Channel.SMS, {"body": "x" * 501}, "501 characters, and the channel takes 500"),
+    "a thing of WeChat": (Channel.WECHAT, {"data": {"thing1": "x" * 21}}, "thing1 for wechat: 21 .* takes 20"),
+    "a name of WeChat": (Channel.WECHAT, {"data": {"name12": "好" * 11}}, "name12 for wechat: 22 units"),
+    "a field unknown to us": (Channel.WECHAT, {"data": {"poem1": "x" * 65}}, "poem1 for wechat: 65 characters"),
+}
+
+
+@pytest.mark.parametrize(("channel", "parts", "said"), TOO_LONG.values(), ids=TOO_LONG)
+def test_what_a_channel_does_not_take_whole_is_not_sent(channel: Channel, parts: dict[str, Any], said: str) -> None:
+    """In the unit that its providers count in: to makers of phones a Chinese character is two."""
+    with pytest.raises(TemplateError, match=said):
+        render(by(channel, **parts), Language.ENGLISH, channel, {})
+
+
+FITS = [
+    (Channel.APP_PUSH, {"title": "好" * 20, "body": "好" * 50}),
+    (Channel.SMS, {"title": "x" * 5_000, "body": "x" * 500}),
+    (Channel.WECHAT, {"title": "x" * 5_000, "body": "x" * 5_000, "data": {"thing1": "好" * 20, "name1": "好" * 10}}),
+]
+
+
+@pytest.mark.parametrize(("channel", "parts"), FITS)
+def test_only_what_is_sent_is_measured(channel: Channel, parts: dict[str, Any]) -> None:
+    """An SMS has no title, and WeChat gets the fields."""
+    one = by(channel, **parts)
+    assert render(one, Language.ENGLISH, channel, {}) == one.texts[Language.ENGLISH][channel]
+
+
+def test_a_field_for_wechat_with_a_sign_that_nobody_sees_is_not_sent() -> None:
+    """It is sent like any other words."""
+    with pytest.raises(TemplateError, match="thing1 for wechat: a control character"):
+        render(by(Channel.WECHAT, data={"thing1": "a\u202eb"}), Language.ENGLISH, Channel.WECHAT, {})

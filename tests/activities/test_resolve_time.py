@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -42,8 +43,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
 
 async def resolved(world: World, zone: str, step: str = "next") -> str:
     """When it is half past nine for a customer of a zone."""
-    who = CustomerId("C-1")
-    await world.pool.execute("TRUNCATE customer CASCADE")
+    who = CustomerId(f"C-{uuid.uuid4().hex}")
     await write_down(world.pool, {who: CustomerFacts(NOW, zone=zone)})
     asked = ResolveTime(JourneyName("morning"), 1, StepId(step), defined(MORNING).hash, NOW)
     return (await resolve_time(world, ResolveTimeRequest(who, asked))).at.isoformat()

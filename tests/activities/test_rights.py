@@ -23,6 +23,7 @@ CHANGES = [
     "UPDATE touch SET facts = '{}'",
     "UPDATE touch SET verdicts = '[]'",
     "UPDATE touch SET channel = 'sms'",
+    "UPDATE touch SET text_hash = NULL",
     "UPDATE audit SET reason = 'another'",
     "UPDATE consent SET given = true",
     "UPDATE template_content SET content = '{}'",

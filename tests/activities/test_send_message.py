@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from activities.channels import Unknown
 from activities.contracts import SendMessageRequest
-from activities.database import Pool
+from activities.database import Connection, Pool
+from activities.local_time import QuietHours
 from activities.runs import open_run_row
 from activities.send_message import send_message
 from activities.templates import store_templates
@@ -22,7 +25,7 @@ from rules.clock import Clock
 from rules.definitions import Catalogue
 from rules.effects import SendMessage
 from rules.entry import EntryDecided, run_of
-from rules.gates import BRAKE_RECHECK, Answer, TouchSettled, TryLater
+from rules.gates import BRAKE_RECHECK, Answer, HeldUntil, NextChannel, TouchSettled, TryLater
 from tests.live import FakeChannel
 
 AMY = CustomerId("C-1")
@@ -33,9 +36,10 @@ DROP = "INSERT INTO brake (mode, reason, channel, set_by) VALUES ('drop', 'wrong
 
 @dataclass
 class AskedFor:
-    """A touch whose provider confirms the second try."""
+    """A touch whose provider confirms the second try. The product's pool is the world's, `owner` may do anything."""
 
     pool: Pool
+    owner: Connection
     world: World
     push: FakeChannel
     request: SendMessageRequest
@@ -51,7 +55,7 @@ class AskedFor:
 
 
 @pytest.fixture
-async def touch(pool: Pool) -> AskedFor:
+async def touch(pool: Pool, owner: Connection) -> AskedFor:
     """The first message of win-back by app push, before the gate."""
     value = with_templates(win_back, templates())
     push = FakeChannel(Channel.APP_PUSH, answers=[Unknown("timed_out")])
@@ -63,7 +67,7 @@ async def touch(pool: Pool) -> AskedFor:
         decided = EntryDecided(win_back.name, 1, value.content_hash(), "e-1", NOW, entry=1)
         await open_run_row(connection, AMY, run_of(decided))
     send = SendMessage(win_back.name, 1, value.content_hash(), StepId("we-are-here"), NOW, NOW, 0)
-    return AskedFor(pool, world, push, SendMessageRequest(AMY, send, Clock(), 0))
+    return AskedFor(pool, owner, world, push, SendMessageRequest(AMY, send, Clock(), 0))
 
 
 @pytest.fixture
@@ -172,3 +176,38 @@ async def test_on_a_simulated_clock_only_what_has_taken_effect_counts(
     answer = await touch.ask()
     assert isinstance(answer, TouchSettled)
     assert answer.outcome == outcome
+
+
+def quiet_now() -> QuietHours:
+    """Quiet hours that began an hour ago in Shanghai and end in two."""
+    now = datetime.now(ZoneInfo("Asia/Shanghai"))
+    return QuietHours((now - timedelta(hours=1)).time(), (now + timedelta(hours=2)).time())
+
+
+async def test_a_hold_that_is_skipped_is_judged_as_of_now(touch: AskedFor) -> None:
+    """Whoever asks for a touch before its hold is over gets it held again: it is still night."""
+    touch.push.interrupts = True
+    touch.world = replace(touch.world, quiet_hours=quiet_now())
+    first = await touch.ask()
+    assert isinstance(first, HeldUntil)
+    for asked_for in (first.until, datetime.now(UTC)):
+        touch.request = replace(touch.request, send=replace(touch.request.send, asked_for=asked_for))
+        again = await touch.ask()
+        assert isinstance(again, HeldUntil)
+        assert again.reason == "quiet_hours"
+    assert touch.push.got == []
+
+
+WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')"
+
+
+async def test_a_brake_that_is_put_on_while_the_claim_waits_for_the_customer_stops_it(touch: AskedFor) -> None:
+    """The claim looks at the brakes once it has the customer, however long that took."""
+    async with asyncio.TaskGroup() as group, touch.owner.transaction():
+        await touch.owner.execute("SELECT FROM customer FOR NO KEY UPDATE")
+        asking = group.create_task(touch.ask())
+        while not await touch.pool.fetchval(WAITING):  # noqa: ASYNC110 - asks the database
+            await asyncio.sleep(0.01)
+        await touch.pool.execute(DROP)
+    assert isinstance(asking.result(), NextChannel)
+    assert touch.push.got == []

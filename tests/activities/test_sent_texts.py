@@ -122,6 +122,23 @@ async def test_a_text_tells_what_its_run_began_with_and_the_points(sending: Send
     assert (await text_of_touch(one.pool, await one.record("touch_id"))).body == "1,234.50, 20"
 
 
+async def test_the_record_has_the_hash_of_the_words_that_left(sending: SendingOf) -> None:
+    """Whoever fills the text in again can show that it is what the channel was handed."""
+    one = await sending(AMOUNT)
+    assert await one.send() == "sent"
+    shown = await text_of_touch(one.pool, await one.record("touch_id"))
+    assert shown.body == one.got()[0]
+    assert await one.record("text_hash") == shown.content_hash()
+
+
+async def test_what_does_not_leave_has_no_hash_of_words(sending: SendingOf, recalled: Recalled) -> None:
+    """Nobody was handed anything."""
+    one = await sending(AMOUNT)
+    await recalled(None)
+    assert await one.send() == "withheld recalled"
+    assert await one.record("text_hash") is None
+
+
 async def test_a_text_that_lacks_a_value_fails_for_good_before_anything_is_claimed(sending: SendingOf) -> None:
     """A field that the event does not have, or that is a list: nobody gets half a sentence."""
     one = await sending(said("{{ event.parts }}", event_parts=VariableType.TEXT))

@@ -13,7 +13,7 @@ from journeys.templates import Template, templates
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
     """A pool on an empty database."""
-    opened = await open_pool(database_url, size=2)
+    opened = await open_pool(database_url, size=2, restricted=True)
     yield opened
     await opened.close()
 

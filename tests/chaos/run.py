@@ -204,7 +204,7 @@ async def storm(stack: EmbeddedStack, database_url: str, seed: int) -> AsyncIter
             SOJOURN_POOL_SIZE="6",
             SOJOURN_PUSH_GATEWAY_URL=f"{address}/push",
             SOJOURN_PUSH_GATEWAY_KEY_ID="broker-1",
-            SOJOURN_PUSH_GATEWAY_SECRET="a long secret",
+            SOJOURN_PUSH_GATEWAY_SECRET="a secret that is long",
         )
         pool = await open_pool(database_url, size=8)
         client = await connect({"target_host": stack.temporal_address})

@@ -125,7 +125,7 @@ async def test_who_was_refused_by_an_older_worker_is_asked_again(
     draft = onboarding_guidance.model_copy(update={"state": "draft"})
     for journeys, told in ((), "there is no journey"), ((draft,), "not entered: draft"):
         catalogue = Catalogue.of([with_templates(one, templates()) for one in journeys])
-        older = Live(world.client, replace(world.world, catalogue=catalogue), names[1], world.channels)
+        older = replace(world, world=replace(world.world, catalogue=catalogue), task_queue=names[1])
         monkeypatch.setattr("cli.ordering.TASK_QUEUE", names[1])
         async with older.working():
             ran = await run("enter", JOURNEY, "--where", "zone == 'Asia/Shanghai'", "--batch", "b", *REASON)

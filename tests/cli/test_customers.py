@@ -61,7 +61,7 @@ def test_everything_a_file_says_is_in_the_books(sojourn: Sojourn, books: Books, 
     file.write_text(content)
     ran = sojourn("customers", file)
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out == "1 rows taken, 0 rejected: 1 customers changed, 1 of them new.\n"
+    assert ran.out == "1 row taken, 0 rejected: 1 customer changed, 1 of them new.\n"
     assert books.rows("SELECT version, zone, language, risk_class, tags FROM customer") == [
         (1, "Asia/Urumqi", "en", "C3", ["a", "b"])
     ]
@@ -108,7 +108,7 @@ def test_each_change_raises_the_version_once(
     file.write_text(HEADER + WHOLE)
     sojourn("customers", file)
     file.write_text(f"customer_id,{column}\nC-1,{cell}\n")
-    assert "1 customers changed, 0 of them new" in sojourn("customers", file).out
+    assert "1 customer changed, 0 of them new" in sojourn("customers", file).out
     assert books.value("SELECT version FROM customer") == 2
 
 
@@ -160,7 +160,7 @@ def test_a_row_that_does_not_fit_is_rejected_and_the_others_are_taken(
     file.write_text(HEADER + "".join(f"{row}\n" for row, _ in WRONG) + "C-2,,,,,,,,,,,,,,,\n")
     ran = sojourn("customers", file)
     assert ran.code == 1
-    assert f"1 rows taken, {len(WRONG)} rejected" in ran.out
+    assert f"1 row taken, {len(WRONG)} rejected" in ran.out
     assert f"{len(WRONG)} rows were rejected: see " in ran.err
     for number, ((line, said), (_, reason)) in enumerate(zip(rejects(file), WRONG, strict=True), start=2):
         assert line == str(number)
@@ -177,7 +177,7 @@ def test_another_word_at_the_same_time_is_on_record_beside_the_first(
     other = WHOLE.replace("marketing:inbox;education:app_push,", "advice:inbox,").replace(",advice:inbox,app", ",,app")
     file.write_text(HEADER + other + WHOLE.replace("call centre", "letter") + WHOLE)
     ran = sojourn("customers", file)
-    assert (ran.code, ran.out) == (0, "3 rows taken, 0 rejected: 1 customers changed, 0 of them new.\n")
+    assert (ran.code, ran.out) == (0, "3 rows taken, 0 rejected: 1 customer changed, 0 of them new.\n")
     assert books.rows("SELECT given FROM consent WHERE message_class = 'advice' ORDER BY 1") == [(False,), (True,)]
     assert books.rows("SELECT DISTINCT source FROM opt_out") == [("call centre",)]
 

@@ -200,7 +200,7 @@ async def test_a_rejected_event_is_corrected_and_sent_again(world: Live, run: Ru
     [
         (
             ("deposit_mad",),
-            "there is no event 'deposit_mad': did you mean deposit_made or deposit_returned or product_matured?",
+            "there is no event 'deposit_mad': did you mean deposit_made or deposit_returned or complaint_made?",
         ),
         (("x",), "there is no event 'x': the events are app_registered, "),
         (("deposit_made",), "data does not fit deposit_made: amount: Field required"),
@@ -353,7 +353,7 @@ async def test_json_lines_say_the_same(world: Live, run: Run, tmp_path: Path) ->
     lines.write_text("\n".join(json.dumps(fields | more) for more in ({"data": {"amount": "5"}}, {"amount": "5"})))
     table.write_text(f"customer_id,name,occurred_at,amount\n{amy},deposit_made,2026-11-02T09:00:00+08:00,5\n")
     assert (await run("events", lines)).out == "2 events sent, 0 rejected.\n"
-    assert (await run("events", table)).out == "1 events sent, 0 rejected.\n"
+    assert (await run("events", table)).out == "1 event sent, 0 rejected.\n"
     await world.settled(amy)
     assert [row[3] for row in await recorded(world, 1)] == [{"amount": "5"}]
 
@@ -392,7 +392,7 @@ async def test_rows_that_cannot_be_taken_are_written_down_and_the_others_sent(
     ]
     file.write_text("\n".join(lines))
     ran = await run("events", file)
-    assert (ran.code, ran.out) == (1, "1 events sent, 11 rejected.\n")
+    assert (ran.code, ran.out) == (1, "1 event sent, 11 rejected.\n")
     assert "11 rows were rejected: see " in ran.err
     expected = [
         (3, "unknown event name 'chequed_in'"),

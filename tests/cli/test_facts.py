@@ -69,7 +69,7 @@ def test_a_known_fact_is_not_rewritten(sojourn: Sojourn, books: Books, file: Pat
         stream.write("C-1,app_opened,2026-03-05T02:13:00Z,a\nC-2,app_opened,2026-03-05T02:12:00Z,a\n")
         stream.write("C-2,checked_in,2026-03-05T02:12:00Z,a\n")
     ran = sojourn("facts", file)
-    assert (ran.code, ran.out) == (1, "2 rows taken, 2 rejected: 1 facts are new.\n")
+    assert (ran.code, ran.out) == (1, "2 rows taken, 2 rejected: 1 fact is new.\n")
     with file.with_name("facts.csv.rejects.csv").open(encoding="utf-8-sig") as stream:
         assert [row["line"] for row in csv.DictReader(stream)] == ["3", "5"]
     assert [row[:2] for row in books.rows(FACTS)] == [("C-1", "app_opened"), ("C-2", "app_opened")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +21,7 @@ from cli import resend
 from cli.servers import connect_temporal
 from embedded import EmbeddedStack
 from errors import EngineError
-from journeys.names import Channel, CustomerId, Language
+from journeys.names import Channel, CustomerId, Language, TemplateName
 from journeys.templates import templates
 from settings import Settings, load_settings
 from tests.cli.conftest import Books, Sojourn
@@ -156,6 +158,41 @@ def test_why_tells_the_story_in_its_order(sojourn: Sojourn) -> None:
     places = [out.find(words) for words in told]
     assert -1 not in places
     assert places == sorted(places)
+
+
+@pytest.mark.usefixtures("life")
+def test_why_shows_the_newest_and_says_how_many_there_are_before(sojourn: Sojourn) -> None:
+    """Fifty at first, so that the answer is there at once; all, or so many as one says; programs get all."""
+    out = sojourn("why", "C-1", "--limit", 3).out
+    assert [words in out for words in ("refused: end_journey", "what-is-new", "sent: welcome")] == [True, True, False]
+    assert "2 touches planned, 1 of them sent. 8 earlier lines are not shown: --all shows them" in out
+    assert "not shown" not in sojourn("why", "C-1", "--all").out
+    story, newest = (json.loads(sojourn("why", "C-1", "--json", *limit).out) for limit in ((), ("--limit", 3)))
+    assert (len(story["touches"]), story["earlier"]) == (2, 0)
+    assert (len(newest["touches"]), newest["earlier"], newest["planned"]) == (0, 8, 2)
+
+
+@pytest.mark.usefixtures("life")
+def test_the_words_are_those_of_what_is_shown(sojourn: Sojourn, books: Books) -> None:
+    """No text is read that is not asked for."""
+    touches = ("--text", "--json", "--limit", 5)
+    assert [one["step"] for one in json.loads(sojourn("why", "C-1", *touches).out)["touches"]] == ["we-are-here"]
+
+
+def test_why_imports_only_what_it_needs() -> None:
+    """It is asked while a customer waits on the telephone: neither the engine nor the texts are loaded for it."""
+    slow = ("temporalio", "jinja2", "rules.gates", "journeys.words", "rich")
+    code = f"import sys, cli.why; print([name for name in {slow} if name in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
+
+
+def test_a_limit_is_refused_where_everything_is_taken(sojourn: Sojourn) -> None:
+    """Evidence with a part left out would be none."""
+    for everything in ("--all", "--verify", "--export"):
+        ran = sojourn("why", "C-1", "--limit", 5, everything)
+        assert (ran.code, ran.out) == (2, "")
+        assert "take everything" in ran.err
 
 
 @pytest.mark.usefixtures("life")
@@ -376,8 +413,27 @@ def test_text_is_shown_with_each_touch(sojourn: Sojourn, books: Books) -> None:
     template = next(one for one in templates().values() if one.name == "welcome")
     books.write("ALTER TABLE template_content DISABLE TRIGGER USER")
     books.write("UPDATE template_content SET content = $1", template.model_dump(mode="json"))
-    text = template.text(Language.CHINESE, Channel.INBOX)
+    _, text = template.text(Language.CHINESE, Channel.INBOX)
     assert f"    {text.title}\n    {text.body.splitlines()[0]}" in sojourn("why", "C-1", "--text").out
+
+
+@pytest.mark.usefixtures("life")
+@pytest.mark.parametrize(
+    ("channel", "shown"),
+    [
+        (Channel.SMS, "\n    The body.\n"),
+        (Channel.WECHAT, "\n    thing1: The form\n    (words T-1 at WeChat; read as: The title The body.)\n"),
+    ],
+)
+def test_only_what_a_channel_sends_is_shown(sojourn: Sojourn, books: Books, channel: Channel, shown: str) -> None:
+    """An SMS has no title, and WeChat was given fields."""
+    text = {"title": "The title", "body": "The body.", "template_id": "T-1", "data": {"thing1": "The form"}}
+    content = templates()[TemplateName("welcome")].model_dump(mode="json") | {"texts": {"zh-CN": {channel: text}}}
+    books.write("ALTER TABLE template_content DISABLE TRIGGER USER")
+    books.write("UPDATE template_content SET content = $1", content)
+    books.write("ALTER TABLE touch DISABLE TRIGGER USER")
+    books.write("UPDATE touch SET channel = $1", channel)
+    assert shown in sojourn("why", "C-1", "--text").out
 
 
 @pytest.mark.usefixtures("life")

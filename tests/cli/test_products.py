@@ -28,7 +28,7 @@ def test_products_are_in_the_books_and_the_same_again_changes_nothing(
     assert "2 rows taken, 0 rejected: 2 products changed, 2 of them new." in sojourn("products", file).out
     assert "0 products changed, 0 of them new." in sojourn("products", file).out
     file.write_text(HEADER + STEADY.replace("R2", "R3"))
-    assert "1 products changed, 0 of them new." in sojourn("products", file).out
+    assert "1 product changed, 0 of them new." in sojourn("products", file).out
     assert books.rows("SELECT product_id, risk_level, product_type, term, valid_until FROM product ORDER BY 1") == [
         ("F-1", "R3", "fixed_income", timedelta(days=90), None),
         ("F-2", "R5", "fund", None, datetime(2026, 12, 31, 16, tzinfo=UTC)),

@@ -82,7 +82,7 @@ def test_what_cannot_be_taken_is_written_down_with_its_line_and_its_reason(
     ]
     file.write_text("".join(json.dumps({**good, **change}) + "\n" for change in changes))
     ran = command("receipts", file)
-    assert (ran.code, ran.out) == (1, "1 rows taken, 4 rejected: 1 receipts are new.\n")
+    assert (ran.code, ran.out) == (1, "1 row taken, 4 rejected: 1 receipt is new.\n")
     with open(f"{file}.rejects.csv", encoding="utf-8-sig", newline="") as stream:
         rejects = {line: reason for line, reason, _ in list(csv.reader(stream))[1:]}
     assert sorted(rejects) == ["2", "3", "4", "5"]

@@ -74,7 +74,26 @@ def test_a_draft_is_told_what_could_not_be_sent_and_no_more(folder: Path) -> Non
 
 
 VARIABLES = {
-    "not named": ("{{ points }}", "", "nothing gives it points; take the variables out of the text, or name them"),
+    "not named": ("{{ points }}", "", "'points' is not declared: name it under [variables], or take it out"),
+    "not named in a branch that the sample does not take": (
+        "{% if event.amount == 'none' %}{{ points }}{% endif %}",
+        '[variables]\nevent.amount = "money"',
+        "'points' is not declared: name it under [variables]",
+    ),
+    "named as a whole": ("{{ event }}", "", "'event' is not declared"),
+    "named by its key": ("{{ event['amount'] }}", "", "'event.amount' is not declared"),
+    "sometimes not there": (
+        "In {{ event.currency }}",
+        '[variables]\nevent.currency = "text"',
+        "deposit_made may leave 'currency' out, and the touch would fail: write {{ event.currency | default('…') }}",
+    ),
+    "asked for too late": (
+        "{{ event.currency }}{% if event.currency is defined %}{{ event.currency }}{% endif %}",
+        '[variables]\nevent.currency = "text"',
+        "may leave 'currency' out",
+    ),
+    "of chance": ("{{ ['a'] | random }}", "", "random would fill in another text each time; take it out"),
+    "of chance, by a function": ("{{ lipsum() }}", "", "lipsum would fill in another text each time; take it out"),
     "not used": ("Hello", '[variables]\npoints = "number"', "no text uses the variable 'points': take it out"),
     "of no event": (
         "{{ event.colour }}",
@@ -94,6 +113,27 @@ def test_a_variable_that_would_fail_every_touch_is_found(folder: Path, body: str
     """Before anybody enters."""
     (problem,) = problems(hello(folder, body, head), state="draft")
     assert said in problem
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{{ event.currency | default('CNY') }}",
+        "{% if event.currency is defined %}{{ event.currency }}{% endif %}",
+        "{% if event.currency is not defined %}CNY{% else %}{{ event.currency }}{% endif %}",
+        "{{ event.currency if event.currency is defined else 'CNY' }}",
+        "{% if event.currency is defined and event.currency == 'USD' %}dollars{% endif %}",
+    ],
+)
+def test_a_text_that_provides_for_what_the_event_may_leave_out_is_taken(folder: Path, body: str) -> None:
+    """By a default, or by asking first."""
+    assert problems(hello(folder, body, '[variables]\nevent.currency = "text"')) == []
+
+
+def test_a_promise_is_found_in_what_a_text_comes_to(folder: Path) -> None:
+    """Where its source does not have the word."""
+    (problem,) = problems(hello(folder, "{{ 'guaran' ~ 'teed' }}"))
+    assert "'guaranteed' may not be said" in problem
 
 
 def test_an_event_without_the_field_is_named(folder: Path) -> None:

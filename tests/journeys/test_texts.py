@@ -16,9 +16,9 @@ SPEAKER = {Language.CHINESE: "旅程证券", Language.ENGLISH: "Sojourn Securiti
 WHERE_TO_STOP = {Language.CHINESE: "我的—设置—通知", Language.ENGLISH: "Me > Settings > Notices"}
 TO_STOP = {Language.CHINESE: "退订", Language.ENGLISH: r"\b(Stop|To stop)\b"}
 LONGEST = {
-    (Language.CHINESE, Channel.APP_PUSH): 70,
+    (Language.CHINESE, Channel.APP_PUSH): 50,
     (Language.CHINESE, Channel.INBOX): 150,
-    (Language.ENGLISH, Channel.APP_PUSH): 180,
+    (Language.ENGLISH, Channel.APP_PUSH): 100,
     (Language.ENGLISH, Channel.INBOX): 420,
 }
 

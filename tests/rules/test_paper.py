@@ -174,6 +174,20 @@ def test_a_touch_takes_the_first_channel_that_may_carry_it(unreachable: Any, out
     assert [(row.step, row.outcome) for row in record.touches] == [("welcome", outcome)]
 
 
+@pytest.mark.parametrize(
+    ("also", "told"),
+    [((), ("withheld", "class_not_carried")), (((Channel.SMS, MessageClass.MARKETING),), ("sent", ""))],
+)
+def test_what_the_house_lets_a_channel_carry_counts_on_paper(also: Any, told: tuple[str, str]) -> None:
+    """As the adapter of the channel has it for real."""
+    steps = [send("we-are-here", channels=[Channel.SMS])]
+    text = journey(name="text", version=1, state="live", starts_on=checked_in, ends_after=days(3), steps=steps)
+    agreed = ((MessageClass.MARKETING, Channel.SMS),)
+    world = PaperWorld(Catalogue.of([with_templates(text, templates())]), consents=agreed, also_carries=also)
+    (touch,) = lived({"a": [PaperEvent(START, checked_in)]}, START + 24 * HOUR, world).touches
+    assert (touch.outcome, touch.reason) == told
+
+
 def busy(name: str, **attributes: Any) -> Journey:
     """A journey that speaks often, to everybody who checks in."""
     given: dict[str, Any] = {"starts_on": checked_in, "ends_after": days(30), "reentry": "always", **attributes}

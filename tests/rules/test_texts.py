@@ -175,3 +175,66 @@ def test_an_approval_that_ended_is_a_problem_and_one_about_to_end_a_warning(
     until = TODAY + timedelta(days=days)
     assert bool(said_of(ENGLISH, "Hello.", approved_until=until)) == wrong
     assert bool(ends_soon(template(ENGLISH, "Hello", approved_until=until), TODAY)) == warned
+
+
+HIDDEN = [
+    (ENGLISH, "It is guar\u200banteed", "guaranteed"),
+    (ENGLISH, "It is guar\u00adan\ufe0ft\u2060eed", "guaranteed"),
+    (ENGLISH, "It is ｇｕａｒａｎｔｅｅｄ", "guaranteed"),
+    (CHINESE, "本产品保\u200d本", "保本"),
+    (CHINESE, "稳\ufeff赚", "稳赚"),
+]
+
+
+@pytest.mark.parametrize(("language", "words", "found"), HIDDEN)
+def test_a_promise_is_found_however_it_is_written(language: Language, words: str, found: str) -> None:
+    """The customer sees no sign of no width, and reads a wide letter as a letter."""
+    (problem,) = said_of(language, words)
+    assert problem.startswith(f"{found!r} may not be said (")
+
+
+def on(channel: Channel, text: Text, **differences: object) -> list[str]:
+    """What is wrong with an English text for a channel."""
+    one = template(ENGLISH, "").model_copy(update={"texts": {ENGLISH: {channel: text}}, **differences})
+    return [sentence for _, sentence in findings(one, TODAY)]
+
+
+def test_what_stands_in_the_title_of_an_sms_is_not_said() -> None:
+    """It has none; who speaks is its signature."""
+    whole = f"{RISK[ENGLISH]} {STOP[ENGLISH]}"
+    assert on(Channel.SMS, Text(title="", body=whole)) == []
+    (risk, stop) = on(Channel.SMS, Text(title=whole, body="Hello."))
+    assert "the risk note is missing" in risk
+    assert "how to stop" in stop
+    adviser = {"message_class": MessageClass.ADVICE, "adviser": Adviser(name="Li Na", registration="S123")}
+    assert "its adviser" in str(on(Channel.SMS, Text(title="Li Na (S123)", body=whole), **adviser))
+
+
+def test_the_fields_of_a_notice_are_looked_at() -> None:
+    """They are what WeChat gets; a promise that its own words make is found in title and body."""
+    service = {"message_class": MessageClass.SERVICE}
+    notice = Text(title="Form", body="Your form is here.", template_id="T", data={"thing1": "It is here"})
+    assert on(Channel.WECHAT, notice, **service) == []
+    promising = notice.model_copy(update={"data": {"thing1": "guaranteed"}})
+    assert "'guaranteed' may not be said" in str(on(Channel.WECHAT, promising, **service))
+    assert (
+        "'risk-free' may"
+        in str(on(Channel.WECHAT, notice.model_copy(update={"title": "Risk-free"}), **service)).lower()
+    )
+    investing = notice.model_copy(update={"body": RISK[ENGLISH], "data": {"thing1": "Your stocks"}})
+    assert "the risk note is missing" in str(on(Channel.WECHAT, investing, **service))
+
+
+def test_what_a_text_comes_to_is_looked_at_as_well_as_what_it_says() -> None:
+    """A promise may be put together; what has to be said may stand where nobody gets it."""
+    whole = f"{RISK[ENGLISH]} {STOP[ENGLISH]}"
+    place = Place("texts", ENGLISH, Channel.INBOX)
+    one = template(ENGLISH, f"{{{{ 'guaran' ~ 'teed' }}}} {{% if false %}}{whole}{{% endif %}}")
+    filled = {place: Text(title=f"{NAME[ENGLISH]}hello", body="guaranteed ")}
+    promise, risk, stop = (sentence for _, sentence in findings(one, TODAY, filled=filled))
+    assert promise.startswith("'guaranteed' may not be said")
+    assert "the risk note is missing" in risk
+    assert "how to stop" in stop
+    branch = template(ENGLISH, f"{{% if false %}}guaranteed{{% endif %}} {whole}")
+    (problem,) = findings(branch, TODAY, filled={place: Text(title=f"{NAME[ENGLISH]}hello", body=whole)})
+    assert problem.sentence.startswith("'guaranteed' may not be said")

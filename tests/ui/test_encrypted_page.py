@@ -21,7 +21,7 @@ from web.app import codec_app, embedded_app
 from web.server import served
 
 KEYS = PayloadKeys.parse(fresh_key(date(2026, 11, 27)))
-TOKEN = "a long random token of hers"
+TOKEN = "a-long-random-token-of-hers"
 STAGE = "引入期"
 
 
@@ -87,7 +87,7 @@ async def test_an_embedded_stack_with_keys_shows_the_card_by_itself() -> None:
             inbox_token=SecretStr(TOKEN),
             push_gateway_url=HttpUrl("http://127.0.0.1/push"),
             push_gateway_key_id="k",
-            push_gateway_secret=SecretStr("s"),
+            push_gateway_secret=SecretStr("a secret of the gateway"),
             payload_keys=KEYS,
             codec_tokens={"embedded": SecretStr(stack.secret("codec"))},
             codec_origin=stack.ui_url,

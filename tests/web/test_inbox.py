@@ -21,7 +21,7 @@ from settings import Settings
 from web.app import inbox_app
 from web.server import served
 
-TOKEN = "a long random token"
+TOKEN = "a-long-random-token-of-theirs"
 SENT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 POINTS = Template(
     name=TemplateName("points"),

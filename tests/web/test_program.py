@@ -22,7 +22,10 @@ from journeys.names import CustomerId, MessageClass, TemplateName
 from web.server import LOOPBACK, listen
 
 ROOT = Path(__file__).parents[2]
-SECRETS = {"SOJOURN_INBOX_TOKEN": "hidden-token", "SOJOURN_PUSH_GATEWAY_SECRET": "hidden-secret"}
+SECRETS = {
+    "SOJOURN_INBOX_TOKEN": "hidden-token-of-the-inbox",
+    "SOJOURN_PUSH_GATEWAY_SECRET": "hidden-secret-of-the-gateway",
+}
 
 
 def environment(database_url: str, **differences: str) -> dict[str, str]:
@@ -78,20 +81,22 @@ async def refused(variables: Mapping[str, str]) -> str:
 async def test_both_are_served(database_url: str) -> None:
     """A push signed with the key is taken, and the inbox answers to the token."""
     message = Message(CustomerId("C-1"), "C-1/j/1/s/1", TemplateName("welcome"), MessageClass.SERVICE, "t", "b")
-    key = SigningKey("broker-1", SecretStr("hidden-secret"))
+    key = SigningKey("broker-1", SecretStr("hidden-secret-of-the-gateway"))
     async with running(environment(database_url)) as (_, address):
         async with app_push(f"{address}/push", key) as channel:
             assert await channel.deliver(message) == Accepted()
         async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
             assert (await client.get("/pushes")).json()["accepted"] == 1
-            inbox = await client.get("/customers/C-1/inbox", headers={"Authorization": "Bearer hidden-token"})
+            inbox = await client.get(
+                "/customers/C-1/inbox", headers={"Authorization": "Bearer hidden-token-of-the-inbox"}
+            )
             assert inbox.json() == {"messages": [], "next": None}
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)])
 async def test_a_signal_ends_it_at_once_whatever_hangs(database_url: str, sent: signal.Signals, code: int) -> None:
     """An open connection and a push that hangs do not keep it, and it ends without a word."""
-    key = SigningKey("broker-1", SecretStr("hidden-secret"))
+    key = SigningKey("broker-1", SecretStr("hidden-secret-of-the-gateway"))
     message = Message(CustomerId("C-1"), "C-1/j/1/s/1", TemplateName("welcome"), MessageClass.SERVICE, "t", "b")
     async with (
         running(environment(database_url)) as (process, address),
@@ -134,3 +139,44 @@ async def test_a_taken_port_is_named(database_url: str) -> None:
         said = await refused(environment(database_url, SOJOURN_WEB_PORT=str(port)))
     assert f"Port {port} of {LOOPBACK} cannot be used" in said
     assert "SOJOURN_WEB_PORT" in said
+
+
+async def by_factory(name: str, variables: Mapping[str, str]) -> tuple[int | None, str]:
+    """What `uvicorn --factory` says of an application that does not start, and its exit code."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "uvicorn", "--factory", f"web.app:{name}", "--port", "0", "--log-level", "error"),
+        cwd=ROOT,
+        env=dict(variables),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 20)
+    return process.returncode, said.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "differences", "said"),
+    [
+        ("inbox", {"SOJOURN_INBOX_TOKEN": ""}, "The inbox has no token"),
+        ("inbox", {"SOJOURN_INBOX_TOKEN": "short"}, "SOJOURN_INBOX_TOKEN cannot be used"),
+        ("receipts", {}, "set SOJOURN_PAYLOAD_KEYS"),
+        ("codec", {}, "The codec server has no keys"),
+    ],
+)
+async def test_an_application_that_lacks_a_setting_says_so_in_one_line(
+    name: str, differences: dict[str, str], said: str
+) -> None:
+    """As every command does: exit code 2, no traceback around it."""
+    code, output = await by_factory(name, environment("postgresql://u:hidden@127.0.0.1:9/x", **differences))
+    assert (code, output.count("\n")) == (2, 1), output
+    assert output.startswith("error: ")
+    assert said in output
+
+
+async def test_an_application_whose_database_is_down_says_so_without_a_traceback() -> None:
+    """The log has the place, and no password."""
+    code, output = await by_factory("inbox", environment("postgresql://u:hidden@127.0.0.1:9/x"))
+    assert code != 0
+    assert "The database at 127.0.0.1:9/x cannot be reached" in output
+    assert "Traceback" not in output
+    assert "hidden" not in output

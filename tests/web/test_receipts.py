@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
@@ -16,6 +17,7 @@ from pydantic import SecretStr
 from activities.channels.signature import KEY_ID, SIGNATURE, TIMESTAMP, SigningKey, sign
 from activities.contracts import workflow_id
 from activities.database import Pool, open_pool
+from activities.receipts import MessageEvent
 from embedded import EmbeddedStack
 from engine import connect
 from errors import SettingsError
@@ -28,6 +30,7 @@ from settings import Settings
 from tests.activities.touches import put_touch, rows
 from tests.live import live
 from web.app import receipts_app
+from web.receipts import Receipts
 from web.server import served
 
 KEY = SigningKey("gateway-1", SecretStr("a long enough secret"))
@@ -39,7 +42,7 @@ def settings(database_url: str) -> Settings:
     return Settings(
         database_url=SecretStr(database_url),
         environment="embedded",
-        receipt_keys={KEY.key_id: KEY.secret},
+        receipt_keys={Channel.APP_PUSH: {KEY.key_id: KEY.secret}, Channel.INBOX: {KEY.key_id: KEY.secret}},
         pool_size=2,
     )
 
@@ -141,7 +144,70 @@ async def test_what_was_rejected_is_to_be_found_in_the_log(
     assert caplog.messages == ["1 of 1 receipts of app_push were rejected"]
 
 
+@pytest.mark.parametrize(("minutes", "status"), [(0, 503), (9, 503), (11, 200)])
+async def test_a_message_that_is_not_known_yet_by_the_providers_id_is_to_be_told_again(
+    client: httpx.AsyncClient, pool: Pool, minutes: int, status: int
+) -> None:
+    """The receipt may overtake the answer with the id. Minutes later it is nobody's; all else of the batch is kept."""
+    key = await put_touch(pool, "in_doubt", provider_id="msg-1")
+    at = datetime.now(UTC) - timedelta(minutes=minutes)
+    early = {"receipt_id": "r-2", "kind": "delivered", "at": at.isoformat(), "provider_id": "msg-9"}
+    batch = [early, receipt(key)]
+    answer = await post(client, batch)
+    assert answer.status_code == status
+    assert await rows(pool, "SELECT receipt_id FROM receipt") == [("r-1",)]
+    if status == 503:
+        assert (answer.json()["error"], answer.headers["Retry-After"]) == ("unavailable", "60")
+        await put_touch(pool, step="reminder", provider_id="msg-9")
+        assert results(await post(client, batch)) == ["recorded", "known"]
+    else:
+        assert results(answer) == ["rejected", "recorded"]
+
+
+async def test_while_a_workflow_is_told_the_books_are_free(
+    client: httpx.AsyncClient, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Temporal takes its time with as many requests as there are connections: the next delivery is taken."""
+    told, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slowly(self: Receipts, event: MessageEvent) -> None:
+        told.release()
+        await go_on.wait()
+
+    monkeypatch.setattr(Receipts, "_tell", slowly)
+    keys = [await put_touch(pool, step=step) for step in ("one", "two", "three")]
+    clicks = [receipt(key, "clicked", receipt_id=key) for key in keys]
+    async with asyncio.TaskGroup() as group:
+        waiting = [group.create_task(post(client, click)) for click in clicks]
+        for _ in clicks:
+            await told.acquire()
+        assert results(await post(client, receipt(keys[0]))) == ["recorded"]
+        go_on.set()
+    assert [results(each.result()) for each in waiting] == [["recorded"]] * 3
+
+
 BODY = b"{}"
+
+
+@pytest.mark.parametrize("headers", [{}, {KEY_ID: "gateway-2"}])
+async def test_a_sender_who_is_not_known_is_refused_before_the_body_comes(
+    client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    """Nobody without a key makes it wait, or take a megabyte."""
+    reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+    said = {"Host": "x", "Content-Length": "1000000", **headers}
+    lines = [b"POST /receipts/app_push HTTP/1.1", *(f"{name}: {value}".encode() for name, value in said.items())]
+    writer.write(b"\r\n".join(lines) + b"\r\n\r\n")
+    assert b" 401 " in await asyncio.wait_for(reader.readline(), 10)
+    writer.close()
+
+
+async def test_a_key_counts_on_its_own_channels(client: httpx.AsyncClient, pool: Pool) -> None:
+    """Whoever sends SMS says nothing of pushes."""
+    key = await put_touch(pool, "in_doubt", channel="sms")
+    answer = await post(client, receipt(key), channel="sms")
+    assert (answer.status_code, "unknown_key" in answer.json()["message"]) == (401, True)
+    assert await rows(pool, "SELECT outcome FROM touch") == [("in_doubt",)]
 
 
 @pytest.mark.parametrize(
@@ -263,9 +329,7 @@ def test_without_a_key_it_does_not_start(database_url: str) -> None:
     with pytest.raises(SettingsError, match="SOJOURN_RECEIPT_KEYS"):
         receipts_app(Settings(database_url=url, environment="embedded"))
     with pytest.raises(SettingsError, match="SOJOURN_PAYLOAD_KEYS"):
-        receipts_app(Settings(database_url=url, receipt_keys={"a": KEY.secret}))
+        receipts_app(Settings(database_url=url, receipt_keys={Channel.SMS: {"a": KEY.secret}}))
     receipts_app(
-        Settings(
-            database_url=url, environment="embedded", push_gateway_key_id="a", push_gateway_secret=SecretStr("secret")
-        )
+        Settings(database_url=url, environment="embedded", push_gateway_key_id="a", push_gateway_secret=KEY.secret)
     )

@@ -134,7 +134,7 @@ async def place(stack: EmbeddedStack, database_url: str) -> AsyncIterator[Place]
             SOJOURN_ENVIRONMENT="embedded",
             SOJOURN_PUSH_GATEWAY_URL=f"{address}/push",
             SOJOURN_PUSH_GATEWAY_KEY_ID="broker-1",
-            SOJOURN_PUSH_GATEWAY_SECRET="a long secret",
+            SOJOURN_PUSH_GATEWAY_SECRET="a secret that is long",
         )
         yield Place(client, pool, gateway, variables, customer)
         await client.get_workflow_handle(workflow_id(customer)).terminate("the test is over")

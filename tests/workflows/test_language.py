@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.reading import read_conversions
+from activities.story import read_conversions
 from embedded import EmbeddedStack
 from journeys.events import EventType, app_opened, app_registered, deposit_made
 from journeys.language import (

@@ -208,7 +208,7 @@ async def test_a_brake_that_drops_withholds_and_one_that_holds_keeps_the_run_at_
         view = await world.settled(amy)
         assert view.state.runs[0].phase == "held"
         assert await world.touches(amy) == []
-        await world.pool.execute("UPDATE brake SET mode = 'drop'")
+        await world.as_owner("UPDATE brake SET mode = 'drop'")
         ben = world.customer("ben")
         await world.event(ben, "app_registered", ago(minutes=1))
         await world.settled(ben)
@@ -240,7 +240,7 @@ async def test_customers_who_wait_for_a_database_that_is_down_block_nobody(
     async with live(stack, database_url) as world:
         idle = await _onboarding(world, "idle")
         waiting = [await _onboarding(world, f"w{number}") for number in range(3)]
-        await world.pool.execute("ALTER TABLE customer_event RENAME TO hidden")
+        await world.as_owner("ALTER TABLE customer_event RENAME TO hidden")
         waiting += [world.customer(f"new{number}") for number in range(47)]
         for customer in waiting:
             await world.event(customer, "trade_executed", ago(minutes=1))
@@ -250,7 +250,7 @@ async def test_customers_who_wait_for_a_database_that_is_down_block_nobody(
         await world.view(idle)
         assert time.perf_counter() - started < 1
         assert (after - before) * RETRIES_AN_HOUR < 100
-        await world.pool.execute("ALTER TABLE hidden RENAME TO customer_event")
+        await world.as_owner("ALTER TABLE hidden RENAME TO customer_event")
         await world.until(lambda: world.pool.fetchval("SELECT count(*) = 50 FROM customer WHERE stage = 'growth'"))
 
 

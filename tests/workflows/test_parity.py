@@ -169,7 +169,7 @@ async def test_five_runs_of_thirty_steps_survive_a_cut_at_every_point(stack: Emb
 
 async def agree(world: Live, lives: list[list[tuple[timedelta, str]]], continue_after: int, cached: int = 500) -> None:
     """The record of some lives is the same in both worlds, row by row."""
-    await world.pool.execute("TRUNCATE customer CASCADE")
+    await world.as_owner("TRUNCATE customer CASCADE")
     customers = {world.customer(f"c{number}"): dated(script) for number, script in enumerate(lives)}
     real = await for_real(world, customers, continue_after, cached)
     paper = on_paper(world, customers)

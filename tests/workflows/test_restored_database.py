@@ -75,7 +75,7 @@ async def test_a_run_that_the_books_have_lost_is_put_back_and_its_touch_goes_out
         await world.event(amy, "app_opened", entered)
         await world.settled(amy)
         kept = await world.rows("SELECT * FROM journey_run")
-        await world.pool.execute("TRUNCATE journey_run CASCADE")
+        await world.as_owner("TRUNCATE journey_run CASCADE")
         await world.event(amy, "checked_in", ago(hours=4))
         await world.until(lambda: world.pool.fetchval("SELECT outcome = 'sent' FROM touch"))
         await world.settled(amy)
@@ -91,7 +91,7 @@ async def test_a_customer_whom_the_books_have_lost_goes_on_at_a_deadline(
         amy = world.customer("amy")
         await world.event(amy, "app_registered", BORN, start=sped_up(BORN, A_SECOND))
         await world.until(lambda: world.pool.fetchval("SELECT stage = 'introduction' FROM customer"))
-        await world.pool.execute("TRUNCATE customer CASCADE")
+        await world.as_owner("TRUNCATE customer CASCADE")
         await world.signal(amy, sped_up(BORN + days(200), A_SECOND)["clock"], name=ADJUST_CLOCK)
         await world.until(lambda: world.pool.fetchval("SELECT stage = 'churned' FROM customer"))
         (change,) = await world.rows("SELECT from_stage, to_stage FROM stage_change")
@@ -114,7 +114,7 @@ async def test_a_fact_gets_a_number_that_nothing_else_had(stack: EmbeddedStack, 
         await world.event(amy, app_registered, BORN, start=start)
         await world.event(amy, account_opened, BORN, start=start)
         await world.until(lambda: world.pool.fetchval("SELECT true FROM journey_run"))
-        await world.pool.execute("TRUNCATE customer CASCADE")
+        await world.as_owner("TRUNCATE customer CASCADE")
         await world.pool.execute(
             "INSERT INTO customer_fact VALUES ($1, 'deposit_made', $2, 'fact-1', '{\"amount\": \"9.00\"}')",
             amy,

@@ -158,8 +158,9 @@ async def test_without_an_identifier_nothing_is_pushed(fault: Response, expected
         assert peer.got == []
 
 
-async def test_what_a_second_try_says_of_itself_is_not_said_of_the_first() -> None:
+@pytest.mark.parametrize("second", [jpush_error(429, 2002), jpush_error(400, 1011)])
+async def test_what_a_second_try_says_of_itself_is_not_said_of_the_first(second: Response) -> None:
     """The first may have been taken: that the second certainly was not does not help."""
     async with opened() as (channel, peer):
-        peer.faults.extend(["reset", jpush_error(429, 2002)])
+        peer.faults.extend(["reset", second])
         assert await channel.deliver(MESSAGE) == Unknown("answer_lost")

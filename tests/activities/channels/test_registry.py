@@ -19,15 +19,15 @@ from settings import Settings
 GATEWAY: dict[str, Any] = {
     "push_gateway_url": HttpUrl("http://127.0.0.1:9/push"),
     "push_gateway_key_id": "broker-1",
-    "push_gateway_secret": SecretStr("a long secret"),
+    "push_gateway_secret": SecretStr("a secret that is long"),
 }
-JPUSH: dict[str, Any] = {"jpush_app_key": "7d43", "jpush_master_secret": SecretStr("a long secret")}
+JPUSH: dict[str, Any] = {"jpush_app_key": "7d43", "jpush_master_secret": SecretStr("a secret that is long")}
 OTHERS: dict[str, Any] = {
     "wechat_app_id": "wx12",
-    "wechat_app_secret": SecretStr("a long secret"),
+    "wechat_app_secret": SecretStr("a secret that is long"),
     "sms_gateway_url": HttpUrl("http://127.0.0.1:9/sms"),
     "sms_gateway_key_id": "broker-1",
-    "sms_gateway_secret": SecretStr("a long secret"),
+    "sms_gateway_secret": SecretStr("a secret that is long"),
     "sms_sender": "旅程证券",
 }
 

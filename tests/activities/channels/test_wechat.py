@@ -164,24 +164,6 @@ async def test_without_a_token_nothing_is_sent(fault: Response, expected: Postpo
         assert peer.got == []
 
 
-@pytest.mark.parametrize(
-    ("channel", "text", "said"),
-    [
-        (Channel.WECHAT, Text(title="t", body="b"), "wechat. needs template_id"),
-        (Channel.SMS, Text(title="t", body="b", template_id="T-1"), "sms. cannot use template_id"),
-    ],
-)
-def test_a_text_for_wechat_names_the_words_at_wechat(channel: Channel, text: Text, said: str) -> None:
-    """And no other text does."""
-    with pytest.raises(ValueError, match=said):
-        Template(
-            name=TemplateName("welcome"),
-            message_class=MessageClass.SERVICE,
-            sender="Sojourn Securities",
-            texts={Language.ENGLISH: {channel: text}},
-        )
-
-
 def test_the_fields_of_a_notice_are_filled_in() -> None:
     """As title and body are; what is missing is named."""
     from activities.rendering import render

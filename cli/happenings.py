@@ -1,0 +1,76 @@
+"""What happened to a customer, as lines for people: when, what, where and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from activities.story import BrakeLine, CommandLine, ConversionLine, EntryLine, HoldLine, Story, TouchLine
+
+Line = tuple[datetime, str, str, str]
+
+
+def happenings(story: Story) -> Iterator[Line]:
+    """A story as lines (when, what, where, why), kind by kind."""
+    yield from map(_entry, story.entries)
+    yield from map(touch_line, story.touches)
+    yield from map(_hold, story.holds)
+    yield from map(_command, story.commands)
+    yield from map(_brake, story.brakes)
+    for row in story.points:
+        yield row.at, f"{row.amount:+,} points", f"{row.journey} / {row.step}", row.reason
+    yield from map(_conversion, story.conversions)
+    for run in story.runs:
+        if run.ended_at is not None:
+            yield run.ended_at, "journey ended", f"{run.journey} (entry {run.entry})", run.outcome or ""
+
+
+def _entry(entry: EntryLine) -> Line:
+    what = "did not enter" if entry.refused else "entered"
+    where = f"{entry.journey} {entry.version}" + (f" (entry {entry.entry})" if entry.entry else "")
+    return entry.at, what, where, f"{entry.refused}, on {entry.cause}" if entry.refused else f"on {entry.cause}"
+
+
+def _conversion(row: ConversionLine) -> Line:
+    credit = f"after {row.step}" if row.step else "without a touch before"
+    undone = f", undone by {row.undone_by}" if row.undone_by else ""
+    return row.occurred_at, "goal reached", f"{row.journey} (entry {row.entry})", f"{row.event_id}, {credit}{undone}"
+
+
+def touch_line(touch: TouchLine) -> Line:
+    done = {"sent": "sent", "withheld": "not sent", "failed": "failed", "in_doubt": "in doubt", "claimed": "on its way"}
+    where = f"{touch.journey} / {touch.step} on {touch.channel}"
+    return touch.planned_at, f"{done[touch.outcome]}: {touch.template}", where, _why(touch)
+
+
+def _hold(hold: HoldLine) -> Line:
+    what = f"{'was held' if hold.over else 'held'}: {hold.template}"
+    where = f"{hold.journey} / {hold.step} on {hold.channel}"
+    times = f", looked at {hold.looks} times" if hold.looks > 1 else ""
+    return hold.held_at, what, where, f"{hold.reason}, until {hold.held_until:%Y-%m-%d %H:%M} UTC{times}"
+
+
+def _command(command: CommandLine) -> Line:
+    """Who, what and why; of one that was refused, the answer."""
+    what = command.command if command.done else f"refused: {command.command}"
+    answer = f" ({command.told})" if command.told else ""
+    return command.at, what, command.journey, f"{command.actor}: {command.reason}{answer}"
+
+
+def _brake(brake: BrakeLine) -> Line:
+    """Who set it and why; what it stops."""
+    narrowed = (("journey", brake.journey), ("template", brake.template), ("channel", brake.channel))
+    where = ", ".join(f"{kind} {name}" for kind, name in narrowed if name) or "everything"
+    return brake.set_at, f"brake ({brake.mode})", where, f"{brake.set_by}: {brake.reason}"
+
+
+def _why(touch: TouchLine) -> str:
+    """The reason, and every gate that did not let the touch pass, with its channel."""
+    gates = [
+        f"{verdict['gate']}{' on ' + verdict['channel'] if verdict.get('channel') else ''}: {verdict['reason']}"
+        for verdict in touch.verdicts
+        if verdict["result"] != "pass"
+    ]
+    if not gates:
+        return touch.reason
+    return f"{touch.reason} ({'; '.join(gates)})" if touch.reason else "; ".join(gates)

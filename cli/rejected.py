@@ -1,0 +1,62 @@
+"""`starter.py rejected`: what could not be taken, and sending it again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from zoneinfo import ZoneInfo
+
+import click
+
+from activities.quarantine import RejectedLine, read_rejected
+from cli.database import open_database
+from cli.edge import run_async
+from cli.resend import send_again as send_event_again
+from cli.show import print_json, print_table
+from errors import InputError
+from settings import load_settings
+
+CONTENT_SHOWN = 200
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--send-again", type=int, metavar="ID", help="Send one of them again, as it came or with other data.")
+@click.option("--data", metavar="JSON", help="With --send-again: the corrected data of the event.")
+def rejected(as_json: bool, send_again: int | None, data: str | None) -> None:
+    """List the events that could not be taken, with the reason; correct them and send them again."""
+    if data is not None and send_again is None:
+        raise InputError("--data corrects one event: say which with --send-again ID")
+    settings = load_settings()
+    if send_again is not None:
+        click.echo(run_async(send_event_again(settings, send_again, data)))
+        return
+    lines = run_async(_read_rejected())
+    if as_json:
+        print_json([asdict(line) for line in lines])
+    else:
+        _show_rejected(lines, settings.default_zone)
+
+
+async def _read_rejected() -> list[RejectedLine]:
+    async with open_database(load_settings()) as connection:
+        return await read_rejected(connection)
+
+
+def _show_rejected(lines: list[RejectedLine], zone: ZoneInfo) -> None:
+    if not lines:
+        click.echo("Nothing is rejected.")
+        return
+    print_table(
+        ("id", "at", "customer", "reason", "content", "sent again"),
+        [
+            (line.rejected_id, line.rejected_at, line.customer_id, line.reason, _short(line.content), line.resent_at)
+            for line in lines
+        ],
+        zone=zone,
+        title="Rejected",
+    )
+    click.echo("\nCorrect one and send it again: starter.py rejected --send-again ID [--data JSON]")
+
+
+def _short(content: str) -> str:
+    return content if len(content) <= CONTENT_SHOWN else f"{content[:CONTENT_SHOWN]}…"
