@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from journeys.caps import CAPS, Cap
-from journeys.names import Channel, ContentHash, CustomerId, StepId
+from journeys.names import Channel, ContentHash, CustomerId, MessageClass, StepId
 from rules.caps import CountedTouch, Heard, caps_of, caps_on, room_at
 from rules.effects import SendMessage
 from rules.gates import CHINA, HOLDOUT, Facts, Judgement, Touch, is_stale, judge
