@@ -10,8 +10,9 @@ import asyncpg
 from pydantic import TypeAdapter, ValidationError
 
 from activities.database import Connection
+from activities.rendering import fill
 from errors import TemplateError
-from journeys.names import ContentHash, CustomerId
+from journeys.names import Channel, ContentHash, CustomerId, Language
 from journeys.templates import Template
 from rules.gates import Facts, Touch, Verdict
 from rules.verification import Decision, disagreements
@@ -19,6 +20,8 @@ from rules.verification import Decision, disagreements
 _TOUCH: TypeAdapter[Touch] = TypeAdapter(Touch)
 _FACTS: TypeAdapter[Facts] = TypeAdapter(Facts)
 _VERDICTS: TypeAdapter[tuple[Verdict, ...]] = TypeAdapter(tuple[Verdict, ...])
+
+_MAY_HAVE_LEFT = ("claimed", "in_doubt", "sent")
 
 _Texts = dict[ContentHash, dict[str, Any]]
 
@@ -39,7 +42,7 @@ async def verify_decisions(connection: Connection, customer_id: CustomerId) -> l
         """
         SELECT concat_ws('/', customer_id, journey, entry, step, occurrence) AS key, journey, planned_at, judged_at,
                outcome, reason, template, content_hash, message_class, channel, product, approval, critical,
-               planned, facts, verdicts
+               planned, facts, verdicts, language, plain, variables, text_hash
         FROM touch WHERE customer_id = $1 ORDER BY planned_at, touch_id
         """,
         customer_id,
@@ -102,4 +105,18 @@ def _other_text(row: asyncpg.Record, touch: Touch, texts: _Texts) -> list[str]:
         return ["its text is not the one that its content hash names"]
     said = (template.name, template.message_class, template.approval, template.approved_until, template.critical)
     went_by = (touch.template, touch.message_class, touch.approval, touch.approved_until, touch.critical)
-    return [] if said == went_by else ["its text says otherwise than what the gates went by"]
+    problems = [] if said == went_by else ["its text says otherwise than what the gates went by"]
+    return [*problems, *_other_words(row, template)]
+
+
+def _other_words(row: asyncpg.Record, template: Template) -> list[str]:
+    """What left has the hash of its words, and its text with the recorded values makes just those."""
+    if row["text_hash"] is None:
+        return ["it does not say which words left"] if row["outcome"] in _MAY_HAVE_LEFT else []
+    language, channel = Language(row["language"]), Channel(row["channel"])
+    try:
+        words = fill(template, language, channel, row["variables"], plain=row["plain"])
+    except TemplateError:
+        return ["its text cannot be filled with its values"]
+    same = words.content_hash() == row["text_hash"]
+    return [] if same else ["the words that left are not those that its text makes of its values"]

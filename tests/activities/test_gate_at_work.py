@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,21 +12,22 @@ import pytest
 from activities.contracts import SendMessageRequest
 from activities.database import Connection, Pool, open_pool
 from activities.gate_facts import Known, read_facts
-from activities.local_time import QuietHours
 from activities.runs import open_run_row
 from activities.send_message import send_message
 from activities.templates import store_templates
 from activities.touch_plan import TouchPlan
 from activities.world import World
-from journeys.language import days, journey, send
+from journeys.language import arm, days, journey, send, split
 from journeys.names import Channel, CustomerId, StepId
 from journeys.published import with_templates
 from journeys.templates import templates
+from journeys.words import AnyStep, Send
 from rules.clock import Clock
 from rules.definitions import Catalogue
 from rules.effects import SendMessage
 from rules.entry import EntryDecided, run_of
 from rules.gates import Answer, HeldUntil, TouchSettled
+from rules.quiet_hours import QuietHours
 from tests.live import FakeChannel
 
 AMY = CustomerId("C-1")
@@ -63,10 +65,22 @@ class Desk:
         return answer
 
 
-async def desk(pool: Pool, *, runs: int = 1, on_cap: bool = False, **changes: object) -> Desk:
+def alone(step: Send) -> list[AnyStep]:
+    """The step and nothing else."""
+    return [step]
+
+
+async def desk(
+    pool: Pool,
+    *,
+    runs: int = 1,
+    on_cap: bool = False,
+    within: Callable[[Send], list[AnyStep]] = alone,
+    **changes: object,
+) -> Desk:
     """A customer for whom a fund is right, in runs of a journey that shows it; nothing stands in the way."""
     said = send("we-are-here", product="F-1", channels=[Channel.APP_PUSH], on_cap="hold" if on_cap else "skip")
-    value = with_templates(journey(name="fund", version=1, ends_after=days(90), steps=[said]), templates())
+    value = with_templates(journey(name="fund", version=1, ends_after=days(90), steps=within(said)), templates())
     push = FakeChannel(Channel.APP_PUSH, interrupts=True)
     world = World(pool, Catalogue.of([value]), {Channel.APP_PUSH: push}, simulation_allowed=True)
     await store_templates(pool, value.templates.values())
@@ -266,3 +280,35 @@ async def test_what_expires_while_it_is_held_is_stale(pool: Pool) -> None:
     answer = await one.ask(held.until, due=due, entry=4)
     assert isinstance(answer, TouchSettled)
     assert (answer.outcome, answer.reason) == ("withheld", "stale")
+
+
+def parted(name: str, first: str, steps: Sequence[AnyStep] = ()) -> AnyStep:
+    """A split of two arms, with steps in the first."""
+    return split(name, arm(first, 50, steps), arm("rest", 50), id=name)
+
+
+def in_an_arm(step: Send) -> list[AnyStep]:
+    """The touch comes after a split within its own arm."""
+    return [parted("outer", "a", [parted("inner", "b"), step])]
+
+
+def behind(step: Send) -> list[AnyStep]:
+    """The touch comes after two splits."""
+    return [parted("outer", "a"), parted("inner", "b"), step]
+
+
+@pytest.mark.parametrize(("within", "on"), [(in_an_arm, "a"), (behind, "b")])
+async def test_a_touch_is_on_the_arm_that_it_stands_in(
+    pool: Pool, within: Callable[[Send], list[AnyStep]], on: str
+) -> None:
+    """Behind all splits it is that of the last."""
+    one = await desk(pool, within=within)
+    await pool.execute(
+        """
+        INSERT INTO arm_assignment (customer_id, journey, entry, step, occurrence, split, arm, at) VALUES
+            ('C-1', 'fund', 1, 'outer', 1, 'outer', 'a', '2026-03-01Z'),
+            ('C-1', 'fund', 1, 'inner', 1, 'inner', 'b', '2026-03-02Z')
+        """
+    )
+    assert await one.settled() == ("sent", "")
+    assert await pool.fetchval("SELECT arm FROM touch") == on

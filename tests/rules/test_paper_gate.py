@@ -9,7 +9,7 @@ from functools import partial
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from activities.local_time import QuietHours, quiet_until
+from activities.local_time import quiet_until
 from journeys.events import app_registered
 from journeys.language import days, hours, journey, send
 from journeys.names import Channel, CustomerId, MessageClass
@@ -20,6 +20,7 @@ from rules.definitions import define
 from rules.effects import SendMessage
 from rules.gates import judge
 from rules.paper_gate import PaperGate, PaperTouch
+from rules.quiet_hours import QuietHours
 from rules.statements import Standing
 from rules.touches import planned_touch, touch_key
 
