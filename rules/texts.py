@@ -21,7 +21,7 @@ WARN_FOR = timedelta(days=30)
 """How long before an approval ends `check` speaks of it."""
 
 _BETWEEN_CHINESE = re.compile(r"(?<=[\u4e00-\u9fff]) +(?=[\u4e00-\u9fff])")
-_BLANK = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0") | {chr(code) for code in range(0xFE00, 0xFE10)}
+_BLANK = "\u034f\u115f\u1160\u2800\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10)))
 """Signs that show nothing, and are of no class of their own: fillers, joiners, variants."""
 
 
