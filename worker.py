@@ -21,7 +21,7 @@ from activities.channels.calls import AT_ONCE
 from activities.channels.registry import open_channels
 from activities.contracts import TASK_QUEUE, channel_queue
 from activities.database import may_rewrite_books, open_pool
-from activities.local_time import QuietHours
+from activities.local_time import load_trading_days
 from activities.migrations import ensure_migrated
 from activities.registry import Activities
 from activities.templates import store_templates
@@ -70,6 +70,7 @@ async def open_world(settings: Settings, journeys: Sequence[Published]) -> Async
                 log.warning("this login may rewrite the books: see Database rights in docs/production.md")
         await store_templates(pool, [t for p in [*published().values(), *journeys] for t in p.templates.values()])
         channels = await stack.enter_async_context(open_channels(settings))
+        await asyncio.to_thread(load_trading_days)
         yield World(
             pool=pool,
             catalogue=Catalogue.of(journeys),
@@ -80,7 +81,7 @@ async def open_world(settings: Settings, journeys: Sequence[Published]) -> Async
             entries=EntryPolicy(settings.marketing_runs, settings.offered_again, settings.global_holdout),
             future_tolerance=settings.future_tolerance,
             rejected_retention=settings.rejected_retention,
-            quiet_hours=settings.quiet_hours and QuietHours(*settings.quiet_hours),
+            quiet_hours=settings.quiet_hours,
             assessment_valid=settings.assessment_valid,
             simulation_allowed=settings.environment != "production",
         )

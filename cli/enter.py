@@ -7,7 +7,7 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,6 @@ from cli.tabular import Reject, open_table
 from cli.where import parse_where
 from errors import InputError
 from journeys import JOURNEYS
-from journeys.conditions import Condition
 from journeys.names import CustomerId
 from journeys.words import Journey
 from rules.commands import Verb
@@ -130,13 +129,14 @@ class Asked:
 async def _enter(
     settings: Settings, many: Many, where: str | None, file: Path | None, rate: int | None, dry_run: bool
 ) -> Tally | None:
-    async with open_database(settings) as connection, open_database(settings) as looking_up:
+    async with open_database(settings) as connection:
         if where is not None:
-            found = _found(connection, parse_where(where), datetime.now(UTC))
+            found = audience(connection, parse_where(where), datetime.now(UTC))
         else:
             assert file is not None
+            await _read_through(connection, file, many)
             found = _in_file(file)
-        fresh = _not_yet_asked(looking_up, found, many)
+        fresh = _not_yet_asked(connection, found, many)
         if dry_run:
             await _count(fresh, many)
             return None
@@ -147,14 +147,14 @@ async def _enter(
             return await give_all(orders, give_one, concurrency=settings.events_concurrency, a_minute=rate, show=show)
 
 
-async def _found(connection: Connection, condition: Condition, now: datetime) -> AsyncIterator[CustomerId]:
-    async with connection.transaction(readonly=True):
-        async for customer_id in audience(connection, condition, now):
-            yield customer_id
+async def _read_through(connection: Connection, file: Path, many: Many) -> None:
+    """InputError for a file with a row that names no customer, or one whom nobody knows, before anybody is asked."""
+    async for _ in _not_yet_asked(connection, _in_file(file), replace(many, before=Counter())):
+        pass
 
 
 async def _in_file(file: Path) -> AsyncIterator[CustomerId]:
-    """The customers of a file. InputError at the first row that names none: nobody after it is asked."""
+    """The customers of a file. InputError at the first row that names none."""
     with open_table(file, needed=("customer_id",)) as table:
         for row in table:
             if isinstance(row, Reject):

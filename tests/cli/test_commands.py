@@ -168,6 +168,21 @@ async def test_many_enter_by_a_file(world: Live, run: Run, tmp_path: Path) -> No
     assert "line 2" in (await run("enter", JOURNEY, "--file", file, *REASON)).err
 
 
+@pytest.mark.parametrize("wrong", ["C-0", "a b"])
+async def test_a_file_with_a_wrong_id_far_down_lets_nobody_enter(
+    world: Live, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    """It is read through before the first is asked."""
+    monkeypatch.setattr("cli.enter.KEPT_AT_ONCE", 1)
+    for name in ("one", "two"):
+        await world.consent(world.customer(name))
+    file = tmp_path / "ids.csv"
+    file.write_text("\n".join(["customer_id", *map(world.customer, ("one", "two")), wrong]) + "\n")
+    ran = await run("enter", JOURNEY, "--file", file, *REASON)
+    assert (ran.code, repr(wrong) in ran.err or "customer id" in ran.err) == (2, True)
+    assert await world.rows("SELECT count(*) FROM entry_decision") == [(0,)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
