@@ -6,9 +6,9 @@
 -- $10   account_closed   $12 the product   $13 $14 the template and its content
 -- $15 $16 since when touches count against caps, and of which classes
 -- $17   whether the text has variables   $18 the split in whose arm the step stands, if it does
-SELECT customer.version, customer.language, customer.zone, investor.risk_class, investor.lowest_class,
-       investor.professional, investor.assessed_at, investor.assessed_until, investor.longest_term,
-       investor.product_types,
+SELECT customer.version, customer.language, customer.zone, customer.risk_class, customer.lowest_class,
+       customer.professional, customer.assessed_at, customer.assessed_until, customer.longest_term,
+       customer.product_types,
   CASE WHEN decided.touch_id IS NOT NULL THEN jsonb_build_object(
     'outcome', decided.outcome, 'reason', decided.reason, 'definition', decided.definition,
     'channel', decided.channel, 'language', decided.language, 'recorded_at', decided.recorded_at,
@@ -67,7 +67,7 @@ SELECT customer.version, customer.language, customer.zone, investor.risk_class, 
     'event', (SELECT data FROM customer_event WHERE customer_id = $1 AND sequence = run.caused_by)
   ) END AS told,
   (SELECT coalesce(max(change_id), 0) FROM gate_change) AS last_change
-FROM customer JOIN journey_run AS run USING (customer_id) CROSS JOIN LATERAL investor_at($1, $6) AS investor
+FROM customer JOIN journey_run AS run USING (customer_id)
 LEFT JOIN touch AS decided
   ON (decided.customer_id, decided.journey, decided.entry, decided.step, decided.occurrence) = ($1, $2, $3, $4, $5)
 LEFT JOIN touch_postponed AS postponed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,9 +25,10 @@ def quiet_until(hours: QuietHours | None, at: datetime, zone: str) -> datetime |
     if hours is None:
         return None
     here = at.astimezone(known_zone(zone))
-    if not hours.hold(here.time()):
+    clock = here.time()
+    if not hours.hold(clock):
         return None
-    day = here.date() + timedelta(days=here.time() >= hours.ends)
+    day = here.date() + timedelta(days=clock >= hours.ends)
     # Of a reading that the clocks repeat or leave out, the later of the two moments that it may mean.
     ends = (datetime.combine(day, hours.ends.replace(fold=fold), here.tzinfo).astimezone(UTC) for fold in (0, 1))
     return max(ends)
@@ -46,6 +47,7 @@ def quiet_from(hours: QuietHours | None, at: datetime, zone: str) -> datetime | 
     return min(begin)
 
 
+@lru_cache(maxsize=1024)
 def known_zone(zone: str) -> ZoneInfo:
     """A zone by its name. One that this machine's tzdata lacks, as it was renamed lately, counts as home."""
     try:

@@ -30,7 +30,7 @@ from rules.state import Obeyed
 PATIENCE = timedelta(seconds=30)
 """How long a command waits for its answer: a life that is busy or a worker that is away may need some time."""
 
-_BUSY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.ABORTED)
+_POLL = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +91,28 @@ async def give(
     """
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
-            return await _give(client, command, task_queue or TASK_QUEUE, in_books)
+            return await _once_it_can(client, command, task_queue or TASK_QUEUE, in_books)
     except WorkflowUpdateFailedError as error:
         raise InputError(str(error.cause)) from error
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
         raise EngineError(
-            f"no answer within {PATIENCE.total_seconds():g} s: is a worker running (`worker.py`, `starter.py up`)?"
+            f"no answer within {PATIENCE.total_seconds():g} s: is a worker running (`worker.py`, `starter.py up`)? If"
+            " one is, the customer's page in the Temporal UI says what the workflow stumbles over."
             " The command may still be carried out; giving it again under the same id does not repeat it"
         ) from error
     except RPCError as error:
         raise refusal(error) from error
+
+
+async def _once_it_can(client: Client, command: Order, task_queue: str, in_books: InBooks) -> Obeyed:
+    """While a workflow's task has failed and is to be tried again, the server takes no update for it."""
+    while True:
+        try:
+            return await _give(client, command, task_queue, in_books)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                raise
+        await asyncio.sleep(_POLL.total_seconds())
 
 
 async def _give(client: Client, command: Order, task_queue: str, in_books: InBooks) -> Obeyed:

@@ -108,7 +108,7 @@ def test_a_deadline_at_the_end_takes_effect(small: Path, tmp_path: Path) -> None
 
 def test_every_run_gives_the_same_bytes(tmp_path: Path) -> None:
     """In one process or shared out over two: tables and report are the same."""
-    options = ("--event", "trade_executed", "--first-event-lead", "14d")
+    options = ("--event", "trade_executed", "--first-event-lead", "14d", "--customers", "400")
     for processes in ("1", "2"):
         command = [sys.executable, "starter.py", "rehearse", str(SAMPLE), *options, "--processes", processes]
         subprocess.run([*command, "--out", str(tmp_path / processes)], check=True, capture_output=True)

@@ -60,7 +60,11 @@ async def enrol(world: Live) -> list[str]:
 async def test_a_thousand_runs_move_and_none_is_lost_or_repeated(stack: EmbeddedStack, database_url: str) -> None:
     """In version 2 the pause is over after a day: each gets the text, once, and nobody gets the points again."""
     target = define(version(2, days(1)))
-    async with live(stack, database_url, [version(1, days(20))]) as world:
+    async with (
+        live(stack, database_url, [version(1, days(20))], working=False) as world,
+        # Nobody is put aside and told anew: that is another test's subject, and most of the work.
+        world.working(max_cached_workflows=MANY),
+    ):
         customers = await enrol(world)
         async with world.pool.acquire() as connection:
             stands = [one async for one in running(connection, NAME)]  # type: ignore[arg-type] # a connection of a pool
