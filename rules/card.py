@@ -33,7 +33,7 @@ def render(state: CustomerState) -> str:
 
 def _head(state: CustomerState) -> Iterator[str]:
     language, life = state.language, state.lifecycle
-    stage = label(life.stage or "none", language)
+    stage = label(life.stage or "no stage", language)
     since = f" ({label('since', language)} {_time(life.since)} UTC)" if life.since else ""
     yield f"- **{label('stage', language)}**: {stage}{since}"
     yield f"- **{label('tier', language)}**: {label('registered', language)}"
@@ -50,7 +50,7 @@ def _next_action(state: CustomerState) -> str:
     language = state.language
     if any(run.phase is Phase.ASKED for run in state.runs):
         return label("working", language)
-    deadline = next_deadline(state) if state.policy and state.lifecycle.stage else None
+    deadline = next_deadline(state) if state.policy else None
     if deadline is None or deadline.what is What.FORGET:
         return label("nothing", language)
     return f"{_time(deadline.at)} UTC · {_what(deadline.what, deadline.run, language)}"

@@ -14,7 +14,7 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "registered": ("注册会员", "registered"),
     "next action": ("下一步", "Next action"),
     "nothing": ("无", "nothing"),
-    "none": ("无", "none"),
+    "no stage": ("尚无（还没有任何事件）", "none yet: nothing has happened"),
     "stage changes": ("届时若无投资活动，阶段将变化", "the stage changes if there is no investment before"),
     "expires": ("旅程到期结束", "the journey ends"),
     "clock": ("时钟", "Clock"),

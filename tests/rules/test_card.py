@@ -152,7 +152,16 @@ def test_a_customer_without_a_journey_is_told_when_the_stage_changes() -> None:
 
 def test_a_customer_of_whom_nothing_is_known_has_a_card() -> None:
     """As after a first event that could not be read."""
-    assert "- **阶段**: 无" in card.render(CustomerState(CustomerId("C-1024")))
+    assert "- **阶段**: 尚无（还没有任何事件）" in card.render(CustomerState(CustomerId("C-1024")))
+
+
+def test_the_next_action_of_a_customer_without_events_is_told(onboarding: Run) -> None:
+    """Whoever was loaded from a file and entered by command has a journey and no stage."""
+    state = customer(onboarding)
+    state.lifecycle, state.moved_at = Lifecycle(), None
+    lines = card.render(state).splitlines()
+    assert "- **Stage**: none yet: nothing has happened" in lines
+    assert "- **Next action**: 2026-03-05 04:00 UTC · onboarding-guidance: account_opened-within-3d" in lines
 
 
 def test_the_card_tells_how_the_last_journeys_ended() -> None:
