@@ -49,7 +49,10 @@ async def recall_template(
     actor: str,
     zone: tzinfo = UTC,
 ) -> Recall:
-    """Recall a template; the next gate sees it. Raises `InputError` if that is recalled already; `zone` is for the sentence."""
+    """Recall a template; the next gate sees it.
+
+    Raises `InputError`, which tells a time in `zone`, if that is recalled already.
+    """
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock('template_recall'::regclass::oid::bigint)")
         for other in await list_recalls(connection):
