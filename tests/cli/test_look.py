@@ -290,6 +290,19 @@ def test_a_rejected_event_is_corrected_and_sent_again(
     assert books.value("SELECT resent_at IS NOT NULL FROM rejected_event")
 
 
+def test_a_wrong_name_and_a_wrong_time_are_corrected(
+    sojourn: Sojourn, books: Books, sent: list[tuple[str, Mapping[str, Any]]]
+) -> None:
+    """The data stay."""
+    number = reject(books, CONTENT)
+    corrected = ("--name", "withdrawal_made", "--at", "2026-03-06T10:00:00+08:00")
+    assert sojourn("rejected", "--send-again", number, *corrected).code == 0
+    ((_, event),) = sent
+    assert (event["name"], event["occurred_at"]) == ("withdrawal_made", "2026-03-06T10:00:00+08:00")
+    assert event["data"] == {"amount": "x"}
+    assert sojourn("rejected", *corrected).code == 2
+
+
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 REJECTED_AGAIN = "UPDATE rejected_event SET resent_at = NULL"
 
