@@ -21,6 +21,7 @@ from activities.channels.calls import AT_ONCE
 from activities.channels.registry import open_channels
 from activities.contracts import TASK_QUEUE, channel_queue
 from activities.database import may_rewrite_books, open_pool
+from activities.known_keys import note_keys
 from activities.local_time import load_trading_days
 from activities.migrations import ensure_migrated
 from activities.registry import Activities
@@ -144,6 +145,7 @@ async def work() -> None:
         client = await connect(keys=keys)
         await ensure_namespace(client)
         await ensure_search_attributes(client)
+        await note_keys(world.pool, [key.mark for key in keys.known])
         async with running(workers(client, world, max_cached_workflows=settings.max_cached_workflows)):
             log.info("worker ready", task_queue=TASK_QUEUE, channels=sorted(world.channels))
             await stop.wait()

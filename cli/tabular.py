@@ -116,6 +116,9 @@ def open_table(file: Path, *, needed: Collection[str], allowed: Collection[str] 
         raw = file.open("rb")
     except OSError as error:
         raise InputError(f"{file} cannot be read ({error.strerror}): correct the name, or its permissions") from error
+    if not raw.seekable():
+        raw.close()
+        raise InputError(f"{file} is a stream, which cannot be read twice: write it into a file, and name that")
     return Table(file, raw, needed, allowed)
 
 

@@ -241,6 +241,14 @@ BEGIN
     UPDATE touch SET provider_id = name WHERE touch_id = which AND provider_id IS NULL AND name IS NOT NULL;
     RETURN FOUND;
 END $$;
+-- Which keys of SOJOURN_PAYLOAD_KEYS a worker has run with, so that a command with another one is refused before it sends
+-- what no worker could read. An empty id stands for a worker without keys. The digest tells two keys of one id apart.
+CREATE TABLE payload_key (
+    key_id    text NOT NULL,
+    key_check text NOT NULL,
+    noted_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (key_id, key_check)
+);
 CREATE INDEX touch_by_provider_id ON touch (channel, provider_id) WHERE provider_id IS NOT NULL;
 CREATE INDEX touch_heard ON touch (customer_id, judged_at) WHERE outcome IN ('claimed', 'in_doubt', 'sent');
 

@@ -16,10 +16,12 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 
+from activities.database import connect as connect_database
+from activities.known_keys import known_keys
 from embedded import EmbeddedStack
 from embedded.process import GRACE
 from engine import connect
-from payload_keys import fresh_key
+from payload_keys import PayloadKeys, fresh_key
 from settings import load_settings
 from worker import open_world
 
@@ -145,15 +147,18 @@ async def test_a_key_that_is_none_is_told_and_not_shown(stack: EmbeddedStack, da
 
 
 async def test_with_a_key_it_starts_anywhere(stack: EmbeddedStack, database_url: str) -> None:
-    """As on a cluster."""
+    """As on a cluster; and the books know the key's mark, for commands to compare theirs with."""
+    key = fresh_key(datetime.now(UTC).date())
     servers = environment(
         DATABASE_URL=database_url,
         TEMPORAL_ADDRESS=stack.temporal_address,
         SOJOURN_ENVIRONMENT="production",
-        SOJOURN_PAYLOAD_KEYS=fresh_key(datetime.now(UTC).date()),
+        SOJOURN_PAYLOAD_KEYS=key,
     )
     async with at_work(servers):
-        pass
+        connection = await connect_database(database_url)
+        assert await known_keys(connection) == {PayloadKeys.parse(key).known[0].mark}
+        await connection.close()
 
 
 async def test_a_setting_that_is_misspelled_is_told(stack: EmbeddedStack, database_url: str) -> None:

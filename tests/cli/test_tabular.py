@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import tracemalloc
 from collections.abc import Collection
 from pathlib import Path
@@ -51,6 +52,18 @@ def test_one_table_is_read_from_every_way_to_write_it(file: Path, content: bytes
         (2 if not content.lstrip(b"\xef\xbb\xbf").startswith(b"{") else 1, {"id": "1", "word": "a"}),
         (3 if not content.lstrip(b"\xef\xbb\xbf").startswith(b"{") else 2, {"id": "2", "word": "b"}),
     ]
+
+
+def test_a_stream_is_refused_in_a_sentence() -> None:
+    """As of `<(…)` and of a pipe to /dev/stdin."""
+    out, into = os.pipe()
+    os.write(into, b"id\n1\n")
+    os.close(into)
+    try:
+        with pytest.raises(InputError, match="is a stream, which cannot be read twice: write it into a file"):
+            open_table(Path(f"/dev/fd/{out}"), needed=("id",))
+    finally:
+        os.close(out)
 
 
 def test_a_quoted_cell_may_hold_lines_commas_and_quotes(file: Path) -> None:
