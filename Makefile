@@ -40,8 +40,9 @@ format: setup ## Format and fix what can be fixed
 bench: setup ## Measure the budgets
 	$(PYTHON) -m bench $(ARGS)
 
-chaos: setup ## Kill workers 200 times while they send, with providers that lose answers
+chaos: setup ## The long proofs: kill workers 200 times while they send; move 1,000 runs to another version
 	$(PYTHON) -m tests.chaos $(ARGS)
+	CUSTOMERS_MOVED=1000 $(PYTHON) -m pytest -q tests/workflows/test_moving.py
 
 demo: setup ## Show what it does, on an embedded stack
 	$(PYTHON) starter.py demo $(ARGS)

@@ -25,6 +25,11 @@ class PayloadKey:
     secret: bytes = field(repr=False)
 
     @property
+    def mark(self) -> tuple[str, str]:
+        """Id and check, as the books may keep them."""
+        return self.id, self.check.decode()
+
+    @property
     def check(self) -> bytes:
         """Tells two keys under one id apart, and betrays neither: 32 bits of a digest of 256 random ones."""
         return hashlib.sha256(self.secret).hexdigest()[:8].encode()

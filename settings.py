@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import time, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -20,6 +20,7 @@ from channel_settings import NAME, SHORTEST_SECRET, ChannelSettings, Token
 from errors import SettingsError
 from journeys.names import Channel
 from payload_keys import PayloadKeys
+from rules.quiet_hours import QuietHours
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _ANY_CHANNEL = "|".join(Channel)
@@ -37,19 +38,12 @@ def _duration(value: object) -> object:
 _QUIET_HOURS = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)")
 
 
-class QuietSpan(NamedTuple):
-    """From when to when; over midnight if it ends before it begins."""
-
-    begins: time
-    ends: time
-
-
-def _quiet_span(value: object) -> object:
+def _quiet_hours(value: object) -> object:
     """Take `21:00-08:00`; `off` is none."""
     if value == "off":
         return None
     if match := _QUIET_HOURS.fullmatch(value.strip()) if isinstance(value, str) else None:
-        return QuietSpan(time.fromisoformat(match[1]), time.fromisoformat(match[2]))
+        return QuietHours(time.fromisoformat(match[1]), time.fromisoformat(match[2]))
     if isinstance(value, str):
         raise ValueError("write quiet hours as 21:00-08:00")
     return value
@@ -125,8 +119,8 @@ class Settings(ChannelSettings):
     inbox_token: Token | None = _from(default=None, validation_alias="SOJOURN_INBOX_TOKEN")
     web_port: int = _from(default=8480, ge=0, le=65_535, validation_alias="SOJOURN_WEB_PORT")
 
-    quiet_hours: Annotated[QuietSpan | None, NoDecode, BeforeValidator(_quiet_span)] = _from(
-        default=QuietSpan(time(21), time(8)), validation_alias="SOJOURN_QUIET_HOURS"
+    quiet_hours: Annotated[QuietHours | None, NoDecode, BeforeValidator(_quiet_hours)] = _from(
+        default=QuietHours(), validation_alias="SOJOURN_QUIET_HOURS"
     )
     assessment_valid: Duration = _from(default=timedelta(days=365), validation_alias="SOJOURN_ASSESSMENT_VALID")
     payload_keys: Annotated[PayloadKeys, NoDecode, BeforeValidator(_payload_keys)] = _from(

@@ -21,7 +21,8 @@ from activities.channels.calls import AT_ONCE
 from activities.channels.registry import open_channels
 from activities.contracts import TASK_QUEUE, channel_queue
 from activities.database import may_rewrite_books, open_pool
-from activities.local_time import QuietHours
+from activities.known_keys import note_keys
+from activities.local_time import load_trading_days
 from activities.migrations import ensure_migrated
 from activities.registry import Activities
 from activities.templates import store_templates
@@ -37,6 +38,7 @@ from logs import set_up_logs
 from rules.definitions import Catalogue
 from rules.entry import EntryPolicy
 from settings import Settings, load_settings
+from stand_in import StandIn
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -69,6 +71,7 @@ async def open_world(settings: Settings, journeys: Sequence[Published]) -> Async
                 log.warning("this login may rewrite the books: see Database rights in docs/production.md")
         await store_templates(pool, [t for p in [*published().values(), *journeys] for t in p.templates.values()])
         channels = await stack.enter_async_context(open_channels(settings))
+        await asyncio.to_thread(load_trading_days)
         yield World(
             pool=pool,
             catalogue=Catalogue.of(journeys),
@@ -79,7 +82,7 @@ async def open_world(settings: Settings, journeys: Sequence[Published]) -> Async
             entries=EntryPolicy(settings.marketing_runs, settings.offered_again, settings.global_holdout),
             future_tolerance=settings.future_tolerance,
             rejected_retention=settings.rejected_retention,
-            quiet_hours=settings.quiet_hours and QuietHours(*settings.quiet_hours),
+            quiet_hours=settings.quiet_hours,
             assessment_valid=settings.assessment_valid,
             simulation_allowed=settings.environment != "production",
         )
@@ -87,7 +90,7 @@ async def open_world(settings: Settings, journeys: Sequence[Published]) -> Async
 
 def workers(
     client: Client, world: World, *, task_queue: str = TASK_QUEUE, max_cached_workflows: int = 2000
-) -> list[Worker]:
+) -> list[Worker | StandIn]:
     """One for the lives, one for each channel: a slow provider holds back its own messages only."""
     activities = Activities(world)
     lives = Worker(
@@ -98,27 +101,31 @@ def workers(
         max_cached_workflows=max_cached_workflows,
         identity=f"{client.identity} {release()}",  # `starter.py migrate-runs` looks for workers of other releases
     )
-    return [lives] + [
-        Worker(
+    return [lives] + [_of_channel(client, activities, world, channel, task_queue) for channel in Channel]
+
+
+def _of_channel(
+    client: Client, activities: Activities, world: World, channel: Channel, task_queue: str
+) -> Worker | StandIn:
+    """The throttle is counted by the server, over all workers."""
+    queue, adapter = channel_queue(channel, task_queue), world.channels.get(channel)
+
+    def build(identity: str) -> Worker:
+        return Worker(
             client,
-            task_queue=channel_queue(channel, task_queue),
+            task_queue=queue,
             activities=activities.remote,
             max_concurrent_activities=AT_ONCE,
-            max_task_queue_activities_per_second=_throttle(world, channel),
+            max_task_queue_activities_per_second=None if adapter is None else adapter.throttle,
             graceful_shutdown_timeout=LONGEST_SEND,
+            identity=identity,
         )
-        for channel in Channel
-    ]
 
-
-def _throttle(world: World, channel: Channel) -> float | None:
-    """Counted by the server, over all workers. A channel that is not there withholds its touches as fast as it can."""
-    adapter = world.channels.get(channel)
-    return None if adapter is None else adapter.throttle
+    return StandIn(client, queue, build) if adapter is None else build(client.identity)
 
 
 @asynccontextmanager
-async def running(workers: Sequence[Worker]) -> AsyncIterator[None]:
+async def running(workers: Sequence[Worker | StandIn]) -> AsyncIterator[None]:
     """Workers that run as long as the block does."""
     async with AsyncExitStack() as stack:
         for one in workers:
@@ -138,8 +145,9 @@ async def work() -> None:
         client = await connect(keys=keys)
         await ensure_namespace(client)
         await ensure_search_attributes(client)
+        await note_keys(world.pool, [key.mark for key in keys.known])
         async with running(workers(client, world, max_cached_workflows=settings.max_cached_workflows)):
-            log.info("worker ready", task_queue=TASK_QUEUE)
+            log.info("worker ready", task_queue=TASK_QUEUE, channels=sorted(world.channels))
             await stop.wait()
         log.info("worker stopped")
 

@@ -6,7 +6,7 @@ numbered parameter. Each fragment answers yes or no, never NULL: what is not kno
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
@@ -49,32 +49,27 @@ def compile_condition(condition: Condition, now: datetime) -> Query:
     """
     check_of_customer(condition, "an audience", in_run=False)
     compiler = _Compiler(now)
-    sql = f"SELECT customer.customer_id FROM customer WHERE {compiler.of_customer(condition)}"  # noqa: S608 - fragments
+    sql = f"SELECT customer.customer_id FROM customer WHERE ({compiler.of_customer(condition)})"  # noqa: S608 - fragments
     return Query(sql, tuple(compiler.parameters))
 
 
 async def audience(
     connection: Connection | PoolConnection, condition: Condition, now: datetime
-) -> AsyncGenerator[CustomerId, None]:
-    """The customers for whom a condition holds, in the order of their ids, as of one moment.
+) -> AsyncIterator[CustomerId]:
+    """The customers for whom a condition holds at `now`, in the order of their ids, each once.
 
-    They are fetched as they are taken, in a transaction that lasts until the last one, or until the iterator is closed
-    (`contextlib.aclosing`). A million may take ten seconds: give it a connection of its own, without a statement
-    timeout (`activities.database.connect`).
+    They are asked for a page at a time, when the page before is taken, and no transaction is open meanwhile: who takes
+    hours over them holds nothing up. So a page shows the books as they stand when it is asked for. The first page of a
+    million may take seconds: give it a connection without a statement timeout (`activities.database.connect`).
     """
     query = compile_condition(condition, now)
-    in_order = f"{query.sql} ORDER BY customer.customer_id"
-    async with connection.transaction():
-        async for row in connection.cursor(in_order, *query.parameters, prefetch=FETCHED):
-            yield CustomerId(row["customer_id"])
-
-
-async def count(connection: Connection | PoolConnection, condition: Condition, now: datetime) -> int:
-    """How many customers a condition holds for; takes as long as `audience`."""
-    query = compile_condition(condition, now)
-    how_many = f"SELECT count(*) FROM ({query.sql}) AS audience"  # noqa: S608 - fragments, no values
-    counted: int = await connection.fetchval(how_many, *query.parameters)
-    return counted
+    after, limit = (f"${len(query.parameters) + number}" for number in (1, 2))
+    page = f"{query.sql} AND customer.customer_id > {after} ORDER BY customer.customer_id LIMIT {limit}"
+    last = ""
+    while found := [row["customer_id"] for row in await connection.fetch(page, *query.parameters, last, FETCHED)]:
+        for customer_id in found:
+            yield CustomerId(customer_id)
+        last = found[-1]
 
 
 @dataclass(slots=True)

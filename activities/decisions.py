@@ -20,6 +20,8 @@ from rules.verification import Decision, disagreements
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 
+_MAY_HAVE_LEFT = ("claimed", "in_doubt", "sent")
+
 _Texts = Mapping[ContentHash, Template | None]
 """By their hash; none for one that cannot be read."""
 
@@ -154,24 +156,18 @@ def _other_text(row: asyncpg.Record, touch: Touch, template: Template | None) ->
         return ["its text is not the one that its content hash names"]
     said = (template.name, template.message_class, template.approval, template.approved_until, template.critical)
     went_by = (touch.template, touch.message_class, touch.approval, touch.approved_until, touch.critical)
-    if said != went_by:
-        return ["its text says otherwise than what the gates went by"]
-    return _other_words(row, template)
+    problems = [] if said == went_by else ["its text says otherwise than what the gates went by"]
+    return [*problems, *_other_words(row, template)]
 
 
 def _other_words(row: asyncpg.Record, template: Template) -> list[str]:
-    """What the record and the template come to is what the channel was handed."""
+    """What left has the hash of its words, and its text with the recorded values makes just those."""
     if row["text_hash"] is None:
-        left = row["outcome"] in ("claimed", "in_doubt", "sent")
-        return ["it does not say what words were handed over"] if left else []
-    same = row["text_hash"] == _hash_of_words(row, template)
-    return [] if same else ["its words are not those that were handed over"]
-
-
-def _hash_of_words(row: asyncpg.Record, template: Template) -> ContentHash | None:
-    """None if they cannot be filled in."""
+        return ["it does not say which words left"] if row["outcome"] in _MAY_HAVE_LEFT else []
+    language, channel = Language(row["language"]), Channel(row["channel"])
     try:
-        text = fill(template, Language(row["language"]), Channel(row["channel"]), row["variables"], plain=row["plain"])
-    except (TemplateError, ValueError):
-        return None
-    return text.content_hash()
+        words = fill(template, language, channel, row["variables"], plain=row["plain"])
+    except TemplateError:
+        return ["its text cannot be filled with its values"]
+    same = words.content_hash() == row["text_hash"]
+    return [] if same else ["the words that left are not those that its text makes of its values"]

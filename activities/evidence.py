@@ -40,6 +40,11 @@ KINDS: Mapping[str, str] = {
     "suppression": """
         SELECT reason, active, source, at, recorded_at FROM suppression WHERE customer_id = $1 ORDER BY at, reason
     """,
+    "risk_assessment": """
+        SELECT at, dated, risk_class, lowest_class, valid_until, professional,
+               extract(epoch FROM longest_term)::bigint AS longest_term_seconds, product_types, source, recorded_at
+        FROM risk_assessment WHERE customer_id = $1 ORDER BY at, assessment_id
+    """,
     "entry": """
         SELECT journey, entry, key, cause, at, version, definition, refused, control, displaced, inputs,
                decided_at AS recorded_at

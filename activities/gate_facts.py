@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,7 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
         judged_at - max((cap.within for cap in caps), default=timedelta(0)),
         sorted({str(one) for cap in caps for one in cap.classes}),
         bool(plan.template.variables),
+        planned_send(plan.send.definition, plan.send.step).split,
     )
     if row is None:
         raise DatabaseError(
@@ -110,12 +111,15 @@ async def read_facts(world: World, plan: TouchPlan) -> Known:
             f" {plan.customer_id}: the database is not the one this life was recorded in, or was restored to an"
             " earlier time; then the row is written again with the customer's next event"
         )
+    facts = _facts(world, plan, row, judged_at)
+    if as_of is not None and plan.touch.product:
+        facts = replace(facts, investor=await _investor_at(world, plan, as_of))
     return Known(
         version=row["version"],
         last_change=row["last_change"],
         language=Language(row["language"]),
         arm=row["arm"],
-        facts=_facts(world, plan, row, judged_at),
+        facts=facts,
         variables=values_of(plan.template, **row["told"]) if row["told"] else {},
         plain=bool(plan.template.plain) and not row["personalised"],
         record=_RECORD.validate_python(row["record"]),
@@ -199,6 +203,13 @@ def _investor(world: World, row: asyncpg.Record) -> Investor:
         longest_term=row["longest_term"],
         product_types=tuple(row["product_types"]),
     )
+
+
+async def _investor_at(world: World, plan: TouchPlan, as_of: datetime) -> Investor:
+    """Who the customer was then. A statement of its own: the plan of the great one would cost every life, not plays."""
+    row = await world.pool.fetchrow("SELECT * FROM investor_at($1, $2)", plan.customer_id, as_of)
+    assert row is not None, "the customer is in the books"
+    return _investor(world, row)
 
 
 def _product(row: Mapping[str, Any] | None) -> Product | None:

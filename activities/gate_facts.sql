@@ -5,10 +5,10 @@
 -- $8 $11 with a simulated clock the number up to which events have taken effect, and those ahead that have
 -- $10   account_closed   $12 the product   $13 $14 the template and its content
 -- $15 $16 since when touches count against caps, and of which classes
--- $17   whether the text has variables
-SELECT customer.version, customer.language, customer.zone, investor.risk_class, investor.lowest_class,
-       investor.professional, investor.assessed_at, investor.assessed_until, investor.longest_term,
-       investor.product_types,
+-- $17   whether the text has variables   $18 the split in whose arm the step stands, if it does
+SELECT customer.version, customer.language, customer.zone, customer.risk_class, customer.lowest_class,
+       customer.professional, customer.assessed_at, customer.assessed_until, customer.longest_term,
+       customer.product_types,
   CASE WHEN decided.touch_id IS NOT NULL THEN jsonb_build_object(
     'outcome', decided.outcome, 'reason', decided.reason, 'definition', decided.definition,
     'channel', decided.channel, 'language', decided.language, 'recorded_at', decided.recorded_at,
@@ -54,7 +54,8 @@ SELECT customer.version, customer.language, customer.zone, investor.risk_class, 
       AND (outcome IN ('claimed', 'in_doubt', 'sent')
            OR run.control AND outcome = 'withheld' AND reason = 'holdout' AND journey = $2 AND entry = $3)) AS heard,
   (SELECT arm FROM arm_assignment
-    WHERE customer_id = $1 AND journey = $2 AND entry = $3 ORDER BY at DESC, recorded_at DESC LIMIT 1) AS arm,
+    WHERE customer_id = $1 AND journey = $2 AND entry = $3
+    ORDER BY step IS NOT DISTINCT FROM $18 DESC, at DESC, recorded_at DESC LIMIT 1) AS arm,
   (SELECT jsonb_agg(jsonb_build_array(channel, address) ORDER BY at DESC, address)
      FROM channel_address WHERE customer_id = $1 AND active) AS addresses,
   customer.personalised,
@@ -66,7 +67,7 @@ SELECT customer.version, customer.language, customer.zone, investor.risk_class, 
     'event', (SELECT data FROM customer_event WHERE customer_id = $1 AND sequence = run.caused_by)
   ) END AS told,
   (SELECT coalesce(max(change_id), 0) FROM gate_change) AS last_change
-FROM customer JOIN journey_run AS run USING (customer_id) CROSS JOIN LATERAL investor_at($1, $6) AS investor
+FROM customer JOIN journey_run AS run USING (customer_id)
 LEFT JOIN touch AS decided
   ON (decided.customer_id, decided.journey, decided.entry, decided.step, decided.occurrence) = ($1, $2, $3, $4, $5)
 LEFT JOIN touch_postponed AS postponed

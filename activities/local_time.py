@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from journeys.names import Weekday
 from journeys.words import WaitUntil
+from rules.quiet_hours import QuietHours
 
 SEARCHED = 400
 """Days that are searched for one that fits; every combination of days there is comes up within them."""
@@ -20,28 +20,15 @@ HOME = "Asia/Shanghai"
 _WEEKDAYS = tuple(Weekday)
 
 
-@dataclass(frozen=True, slots=True)
-class QuietHours:
-    """From when to when no channel interrupts, by the customer's clock; over midnight if it ends before it begins."""
-
-    begins: time = time(21)
-    ends: time = time(8)
-
-    def hold(self, at: time) -> bool:
-        """Whether a time of the day is one of them."""
-        if self.begins <= self.ends:
-            return self.begins <= at < self.ends
-        return at >= self.begins or at < self.ends
-
-
 def quiet_until(hours: QuietHours | None, at: datetime, zone: str) -> datetime | None:
     """When the quiet hours end that a customer of a zone is in, in UTC; none outside them."""
     if hours is None:
         return None
     here = at.astimezone(known_zone(zone))
-    if not hours.hold(here.time()):
+    clock = here.time()
+    if not hours.hold(clock):
         return None
-    day = here.date() + timedelta(days=here.time() >= hours.ends)
+    day = here.date() + timedelta(days=clock >= hours.ends)
     # Of a reading that the clocks repeat or leave out, the later of the two moments that it may mean.
     ends = (datetime.combine(day, hours.ends.replace(fold=fold), here.tzinfo).astimezone(UTC) for fold in (0, 1))
     return max(ends)
@@ -60,6 +47,7 @@ def quiet_from(hours: QuietHours | None, at: datetime, zone: str) -> datetime | 
     return min(begin)
 
 
+@lru_cache(maxsize=1024)
 def known_zone(zone: str) -> ZoneInfo:
     """A zone by its name. One that this machine's tzdata lacks, as it was renamed lately, counts as home."""
     try:
@@ -102,9 +90,14 @@ def is_trading_day(day: date) -> bool:
     return bool(calendar.is_session(day.isoformat()))
 
 
+def load_trading_days() -> None:
+    """Load the calendar, which takes most of a second: whoever answers many does so before the first asks."""
+    _shanghai()
+
+
 @cache
 def _shanghai() -> Any:
-    # Imported when first asked: it brings pandas, which takes longer to load than all else together.
+    # Imported when it is needed: it brings pandas, which takes longer to load than all else together.
     import exchange_calendars  # type: ignore[import-untyped] # it has no types of its own
 
     return exchange_calendars.get_calendar("XSHG")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import asyncpg
 
-from activities.database import Connection
+from activities.database import Connection, PoolConnection
+from activities.record_events import STATE
 from errors import DefinitionMissing
 from journeys.names import ContentHash, CustomerId, JourneyName, StepId
 from journeys.words import Send
 from rules.definitions import Definition, definition
-from rules.gates import counts_as_sent
+from rules.gates import TouchSettled, counts_as_sent
+from rules.life import with_settled
+from rules.state import CustomerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,43 @@ async def running(connection: Connection, journey: JourneyName) -> AsyncIterator
             yield _stand(row)
 
 
-async def stands_of(connection: Connection, customer_id: CustomerId) -> list[Stand]:
+async def stands_of(connection: Connection | PoolConnection, customer_id: CustomerId) -> list[Stand]:
     """The open runs of one customer, in the order of entry; as `running`."""
     where = "WHERE run.customer_id = $1 AND run.ended_at IS NULL ORDER BY run.entered_at, run.journey"
-    return [_stand(row) for row in await connection.fetch(_OPEN_RUNS + where, customer_id)]
+    stands = [_stand(row) for row in await connection.fetch(_OPEN_RUNS + where, customer_id)]
+    later = await _with_settled(connection, customer_id)
+    return [_as_of_now(stand, later) for stand in stands]
+
+
+async def _with_settled(connection: Connection | PoolConnection, customer_id: CustomerId) -> CustomerState | None:
+    """The stored state with the touches that were settled since; none where it is not known what they lead to.
+
+    What comes after a touch that was held counts from the end of the hold, which only the workflow knows.
+    """
+    stored = await connection.fetchval("SELECT state::text FROM customer WHERE customer_id = $1", customer_id)
+    if stored is None:
+        return None
+    rows = await connection.fetch(
+        """
+        SELECT journey, entry, touch.step, planned_at AS at, touch.outcome, touch.reason
+        FROM touch JOIN journey_run AS run USING (customer_id, journey, entry)
+        WHERE customer_id = $1 AND run.ended_at IS NULL AND settled_at IS NOT NULL
+          AND NOT EXISTS (SELECT FROM touch_hold AS hold
+                           WHERE (hold.customer_id, hold.journey, hold.entry, hold.step, hold.occurrence)
+                               = (touch.customer_id, touch.journey, touch.entry, touch.step, touch.occurrence))
+        ORDER BY planned_at, touch_id
+        """,
+        customer_id,
+    )
+    try:
+        return with_settled(STATE.validate_json(stored), [TouchSettled(**row) for row in rows])
+    except DefinitionMissing:
+        return None
+
+
+def _as_of_now(stand: Stand, later: CustomerState | None) -> Stand:
+    run = later.run(stand.journey, stand.entry) if later else None
+    return stand if run is None else replace(stand, step=run.step, waits_until=run.deadline)
 
 
 def _stand(row: asyncpg.Record) -> Stand:

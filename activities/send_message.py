@@ -27,7 +27,8 @@ from rules.gates import Answer, Facts, HeldUntil, Judgement, NextChannel, TouchS
 CLAIM_ATTEMPTS = 100
 ASK_AGAIN_AFTER = timedelta(seconds=30)
 ASK_AGAIN_FOR = timedelta(hours=24)
-"""How long a provider that does not answer is asked again, in real time; then the touch is in doubt."""
+"""How long after the claim a provider is asked again, in real time; then the touch is in doubt, or has failed if
+certainly no provider has taken it."""
 
 
 async def send_message(world: World, request: SendMessageRequest) -> SendMessageResult:

@@ -10,33 +10,16 @@ from pydantic import ValidationError
 
 from activities.database import Connection, Pool
 from activities.rendering import fill
-from errors import InputError, TemplateError
+from errors import TemplateError
 from journeys.names import Channel, Language
 from journeys.templates import Template, Text
 
 
-async def text_of_touch(database: Connection | Pool, touch_id: int) -> Text:
-    """What the customer got, or would have got if the touch had not been withheld.
-
-    Raises `InputError` if there is no such touch, and `TemplateError` if its text could not be filled in: then the
-    touch has failed with `template_error`, and nobody got it.
-    """
-    row = await database.fetchrow(
-        """
-        SELECT touch.language, touch.channel, touch.plain, touch.variables::text AS variables,
-               template_content.content::text AS content
-        FROM touch JOIN template_content USING (content_hash)
-        WHERE touch_id = $1
-        """,
-        touch_id,
-    )
-    if row is None:
-        raise InputError(f"there is no touch {touch_id}: `starter.py why CUSTOMER` lists those of a customer")
-    return _filled(Template.model_validate_json(row["content"]), row)
-
-
 async def texts_of(database: Connection | Pool, touches: Sequence[int]) -> dict[int, Text | None]:
-    """The texts of touches, by touch; none where it cannot be filled in."""
+    """What customers got, or would have got if the touch had not been withheld, by touch.
+
+    None where it could not be filled in: then the touch has failed with `template_error`, and nobody got it.
+    """
     contents = await database.fetch(
         """
         SELECT content_hash, content::text AS content FROM template_content
@@ -55,13 +38,10 @@ async def texts_of(database: Connection | Pool, touches: Sequence[int]) -> dict[
     return {row["touch_id"]: _filled_or_none(templates[row["content_hash"]], row) for row in rows}
 
 
-def _filled(template: Template, row: asyncpg.Record) -> Text:
-    language, channel = Language(row["language"]), Channel(row["channel"])
-    return fill(template, language, channel, json.loads(row["variables"]), plain=row["plain"])
-
-
 def _filled_or_none(content: str, row: asyncpg.Record) -> Text | None:
+    language, channel = Language(row["language"]), Channel(row["channel"])
     try:
-        return _filled(Template.model_validate_json(content), row)
+        template = Template.model_validate_json(content)
+        return fill(template, language, channel, json.loads(row["variables"]), plain=row["plain"])
     except (TemplateError, ValidationError):
         return None

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 from activities.channels import ChannelAdapter
 from activities.database import Pool
-from activities.local_time import QuietHours
 from journeys.caps import CAPS, Cap
 from journeys.lifecycle import LIFECYCLE_POLICY, LifecyclePolicy
 from journeys.names import Channel, Language
@@ -16,6 +15,7 @@ from rules.clock import Clock
 from rules.definitions import Catalogue
 from rules.engine_numbers import EngineNumbers
 from rules.entry import EntryPolicy
+from rules.quiet_hours import QuietHours
 from rules.state import RULES_VERSION
 
 

@@ -29,6 +29,7 @@ from bench.handwritten import HandwrittenOnboarding
 from bench.handwritten_books import Books
 from engine import connect
 from journeys.names import Channel
+from stand_in import StandIn
 from worker import running, workers
 
 _STARTS_WITHIN = 60.0
@@ -96,17 +97,19 @@ async def _work(order: _Order, finished: Synchronized[int], ready: Connection) -
     # What Temporal's core says of tasks that took long on a busy machine is no news here.
     runtime = Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter="ERROR")))
     client = await connect({"target_host": order.temporal_address, "runtime": runtime})
-    pool = await open_pool(order.database_url)
+    pool = await open_pool(order.database_url, restricted=True)
     async with running(KINDS[order.kind](client, world(pool), order, finished)):
         ready.send("ready")
         await asyncio.Event().wait()
 
 
-def _ours(client: Client, world: World, order: _Order, finished: Synchronized[int]) -> Sequence[Worker]:
+def _ours(client: Client, world: World, order: _Order, finished: Synchronized[int]) -> Sequence[Worker | StandIn]:
     return workers(client, world, task_queue=order.task_queue, max_cached_workflows=order.cached)
 
 
-def _handwritten(client: Client, world: World, order: _Order, finished: Synchronized[int]) -> Sequence[Worker]:
+def _handwritten(
+    client: Client, world: World, order: _Order, finished: Synchronized[int]
+) -> Sequence[Worker | StandIn]:
     books = Books(world.pool)
     lives = Worker(
         client,
@@ -123,7 +126,7 @@ def _handwritten(client: Client, world: World, order: _Order, finished: Synchron
     return [lives, *sends]
 
 
-def _bare(client: Client, world: World, order: _Order, finished: Synchronized[int]) -> Sequence[Worker]:
+def _bare(client: Client, world: World, order: _Order, finished: Synchronized[int]) -> Sequence[Worker | StandIn]:
     pushes = Pushes(finished)
     return [
         Worker(
@@ -136,7 +139,7 @@ def _bare(client: Client, world: World, order: _Order, finished: Synchronized[in
     ]
 
 
-def _counting(client: Client, world: World, order: _Order, finished: Synchronized[int]) -> Sequence[Worker]:
+def _counting(client: Client, world: World, order: _Order, finished: Synchronized[int]) -> Sequence[Worker | StandIn]:
     return [
         Worker(
             client,
@@ -147,7 +150,7 @@ def _counting(client: Client, world: World, order: _Order, finished: Synchronize
     ]
 
 
-KINDS: Mapping[str, Callable[[Client, World, _Order, Synchronized[int]], Sequence[Worker]]] = {
+KINDS: Mapping[str, Callable[[Client, World, _Order, Synchronized[int]], Sequence[Worker | StandIn]]] = {
     "ours": _ours,
     "handwritten": _handwritten,
     "bare": _bare,

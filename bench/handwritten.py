@@ -101,7 +101,9 @@ class HandwrittenOnboarding:
 
     async def _comes(self, name: str, due: datetime, summary: str) -> bool:
         """Whether an event comes before a time; the books are asked before it is said that it did not."""
-        while (left := self._real(due) + self._clock.grace - workflow.now()) > timedelta(0) or self._inbox:
+        # Also a time that is past waits: an event of before may be on its way.
+        until = max(self._real(due), workflow.now()) + self._clock.grace
+        while (left := until - workflow.now()) > timedelta(0) or self._inbox:
             try:
                 await workflow.wait_condition(
                     lambda: bool(self._inbox), timeout=max(left, timedelta(milliseconds=1)), timeout_summary=summary

@@ -3,7 +3,7 @@
 A closed loop: so many customers are in flight, each registers, gets two messages and ends; then the next one starts.
 The ten business days pass in eight seconds of timers. Each way has a worker process of its own, on the same
 servers; only one is at work at a time. Customers are let in as fast as they finish, and so many are in flight as keep
-the machine busy without coming late to their waits: a wait that is over when it begins would cost nothing.
+the machine busy. No way skips a wait, however late: that would cost nothing.
 """
 
 from __future__ import annotations
@@ -225,8 +225,8 @@ def _report(samples: Mapping[str, Sequence[Sample]]) -> Report:
             *(line for name, of in samples.items() for line in _costs(name, of)),
         ],
         (
-            f"Ten days pass in {REAL.total_seconds():g} s of timers. On a machine that is not quiet customers",
-            "come late to their waits and have fewer than three timers (bare: one): compare the processor time then.",
+            f"Ten days pass in {REAL.total_seconds():g} s of timers.",
+            "Who comes late to a wait still waits for what may be on its way.",
             "Processor time is that of the whole round, all four processes; the client is what sends the events.",
         ),
     )

@@ -9,14 +9,19 @@ import asyncpg
 
 from activities.database import Connection, connect, restrict
 from activities.migrations import ensure_migrated
-from cli.servers import local_stack
-from errors import DatabaseError
+from cli.servers import local_stack, temporal_is_named_by
+from errors import DatabaseError, SettingsError
 from settings import Settings
 
 
 def database_url(settings: Settings) -> str:
     """DATABASE_URL, or else the stack that `starter.py up` keeps running here. SettingsError if there is neither."""
     stack = local_stack(settings)
+    if stack is None and settings.database_url is None and (named := temporal_is_named_by()):
+        raise SettingsError(
+            f"There is no database: {' and '.join(named)} names a Temporal elsewhere, so that the stack of `starter.py"
+            f" up` is not used: unset {' and '.join(named)} for that stack, or set DATABASE_URL, too."
+        )
     return stack.database_url if stack else settings.require_database_url()
 
 

@@ -7,7 +7,7 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -24,12 +24,11 @@ from cli.edge import run_async, some_rejected
 from cli.known import known_journey
 from cli.ordering import Order, Tally, give, give_all, order
 from cli.servers import connect_temporal
-from cli.show import progress
+from cli.show import counted, progress
 from cli.tabular import Reject, open_table
 from cli.where import parse_where
 from errors import InputError
 from journeys import JOURNEYS
-from journeys.conditions import Condition
 from journeys.names import CustomerId
 from journeys.words import Journey
 from rules.commands import Verb
@@ -130,13 +129,14 @@ class Asked:
 async def _enter(
     settings: Settings, many: Many, where: str | None, file: Path | None, rate: int | None, dry_run: bool
 ) -> Tally | None:
-    async with open_database(settings) as connection, open_database(settings) as looking_up:
+    async with open_database(settings) as connection:
         if where is not None:
-            found = _found(connection, parse_where(where), datetime.now(UTC))
+            found = audience(connection, parse_where(where), datetime.now(UTC))
         else:
             assert file is not None
+            await _read_through(connection, file, many)
             found = _in_file(file)
-        fresh = _not_yet_asked(looking_up, found, many)
+        fresh = _not_yet_asked(connection, found, many)
         if dry_run:
             await _count(fresh, many)
             return None
@@ -147,14 +147,14 @@ async def _enter(
             return await give_all(orders, give_one, concurrency=settings.events_concurrency, a_minute=rate, show=show)
 
 
-async def _found(connection: Connection, condition: Condition, now: datetime) -> AsyncIterator[CustomerId]:
-    async with connection.transaction(readonly=True):
-        async for customer_id in audience(connection, condition, now):
-            yield customer_id
+async def _read_through(connection: Connection, file: Path, many: Many) -> None:
+    """InputError for a file with a row that names no customer, or one whom nobody knows, before anybody is asked."""
+    async for _ in _not_yet_asked(connection, _in_file(file), replace(many, before=Counter())):
+        pass
 
 
 async def _in_file(file: Path) -> AsyncIterator[CustomerId]:
-    """The customers of a file. InputError at the first row that names none: nobody after it is asked."""
+    """The customers of a file. InputError at the first row that names none."""
     with open_table(file, needed=("customer_id",)) as table:
         for row in table:
             if isinstance(row, Reject):
@@ -201,7 +201,8 @@ async def _fresh(connection: Connection, customer_ids: Sequence[CustomerId], man
     unknown = [row["customer_id"] for row in rows if not row["known"]]
     if unknown:
         raise InputError(
-            f"{len(unknown)} customers are not known, the first is {unknown[0]!r}: load them first, with"
+            f"{counted(len(unknown), 'customer')} {_were(len(unknown), 'is', 'are')} not known, the first is"
+            f" {unknown[0]!r}: load them first, with"
             " `starter.py customers`"
         )
     many.before["entered"] += sum(row["entered"] > 0 for row in rows)
@@ -216,7 +217,7 @@ async def _count(fresh: AsyncIterator[Asked], many: Many) -> None:
     async for _ in fresh:
         number += 1
     click.echo(
-        f"{number:,} customers would be asked to enter {many.journey.name} {many.journey.version}"
+        f"{counted(number, 'customer')} would be asked to enter {many.journey.name} {many.journey.version}"
         f" (batch {many.batch}); nothing was done."
     )
     _tell_before(many)
@@ -256,6 +257,11 @@ def _tell(tally: Tally, many: Many) -> None:
 def _tell_before(many: Many) -> None:
     if asked := many.before.total():
         click.echo(
-            f"{asked:,} were asked in this batch before and are not asked again: {many.before['entered']:,} entered,"
+            f"{asked:,} {_were(asked, 'was', 'were')} asked in this batch before and not again:"
+            f" {many.before['entered']:,} entered,"
             f" {many.before['refused']:,} did not. To ask them anew, give another --batch."
         )
+
+
+def _were(number: int, one: str, several: str) -> str:
+    return one if number == 1 else several

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import click
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
@@ -20,6 +21,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import TASK_QUEUE, WORKFLOW_TYPE, workflow_id
+from cli.show import counted
 from engine import refusal
 from errors import EngineError, InputError, SojournError
 from journeys.names import CustomerId
@@ -30,7 +32,7 @@ from rules.state import Obeyed
 PATIENCE = timedelta(seconds=30)
 """How long a command waits for its answer: a life that is busy or a worker that is away may need some time."""
 
-_BUSY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.ABORTED)
+_POLL = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +93,28 @@ async def give(
     """
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
-            return await _give(client, command, task_queue or TASK_QUEUE, in_books)
+            return await _once_it_can(client, command, task_queue or TASK_QUEUE, in_books)
     except WorkflowUpdateFailedError as error:
         raise InputError(str(error.cause)) from error
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
         raise EngineError(
-            f"no answer within {PATIENCE.total_seconds():g} s: is a worker running (`worker.py`, `starter.py up`)?"
+            f"no answer within {PATIENCE.total_seconds():g} s: is a worker running (`worker.py`, `starter.py up`)? If"
+            " one is, the customer's page in the Temporal UI says what the workflow stumbles over."
             " The command may still be carried out; giving it again under the same id does not repeat it"
         ) from error
     except RPCError as error:
         raise refusal(error) from error
+
+
+async def _once_it_can(client: Client, command: Order, task_queue: str, in_books: InBooks) -> Obeyed:
+    """While a workflow's task has failed and is to be tried again, the server takes no update for it."""
+    while True:
+        try:
+            return await _give(client, command, task_queue, in_books)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                raise
+        await asyncio.sleep(_POLL.total_seconds())
 
 
 async def _give(client: Client, command: Order, task_queue: str, in_books: InBooks) -> Obeyed:
@@ -155,13 +169,9 @@ async def give_all(
     show: Callable[[int], None] = lambda done: None,
 ) -> Tally:
     """Give many commands, so many at once, and no more than `a_minute`; each customer's fate goes into the tally."""
-    giver, free, pace = _Giver(give_one, show), asyncio.Semaphore(concurrency), _Pace(a_minute)
+    giver = _Giver(give_one, show)
     try:
-        async with asyncio.TaskGroup() as group:
-            async for command in orders:
-                await free.acquire()
-                await pace.next()
-                group.create_task(giver.give(command)).add_done_callback(lambda _: free.release())
+        await _give_each(orders, giver, concurrency, a_minute)
     except* SojournError as problems:
         problem = problems.exceptions[0]
     else:
@@ -169,12 +179,31 @@ async def give_all(
     raise _how_far(problem, giver.tally) from problem
 
 
+async def _give_each(orders: AsyncIterator[Order], giver: _Giver, concurrency: int, a_minute: int | None) -> None:
+    """As many at once as may be. Interrupted, it says how far it came: there is nobody left to ask."""
+    free, pace = asyncio.Semaphore(concurrency), _Pace(a_minute)
+    try:
+        async with asyncio.TaskGroup() as group:
+            async for command in orders:
+                await free.acquire()
+                await pace.next()
+                group.create_task(giver.give(command)).add_done_callback(lambda _: free.release())
+    except asyncio.CancelledError:
+        click.echo(f"Stopped. {_done(giver.tally)} Run the command again, and it goes on from there.", err=True)
+        raise
+
+
+def _done(tally: Tally) -> str:
+    were = "was" if tally.done == 1 else "were"
+    return f"{counted(tally.done, 'command')} {were} done, and {tally.refused.total():,} refused."
+
+
 def _how_far(problem: Exception, tally: Tally) -> SojournError:
     """What kept the commands from going on, with what was done by then."""
     kind = InputError if isinstance(problem, InputError) else EngineError
     return kind(
-        f"{str(problem).rstrip('.')}. Before that, {tally.done:,} commands were done, and {tally.refused.total():,}"
-        " refused. Run the command again when that is mended: what was done is not done twice."
+        f"{str(problem).rstrip('.')}. Before that, {_done(tally)}"
+        " Run the command again when that is mended: what was done is not done twice."
     )
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from activities.local_time import QuietHours, quiet_until, resolve_local_time
+from activities.local_time import quiet_until, resolve_local_time
 from cli.outputs import tables_of
 from cli.play_file import Life, PlayFile, life_of
 from cli.report.summary import Summary, summary_of
@@ -115,7 +115,7 @@ def paper_world(
         local_time=resolve_local_time,
         assessment_valid=settings.assessment_valid,
         interrupting=tuple(INTERRUPTS),
-        quiet_until=partial(quiet_until, hours and QuietHours(*hours)),
+        quiet_until=partial(quiet_until, hours),
     )
 
 

@@ -29,6 +29,9 @@ LONGEST_LINE = 1 << 20
 
 _ENDINGS = {".jsonl": "json", ".ndjson": "json", ".json": "json", ".csv": "csv", ".tsv": "csv"}
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_COLUMNS = ("line", "reason", "row")
+_HEAD = b"\xef\xbb\xbf" + ",".join(_COLUMNS).encode()
+_BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -113,6 +116,9 @@ def open_table(file: Path, *, needed: Collection[str], allowed: Collection[str] 
         raw = file.open("rb")
     except OSError as error:
         raise InputError(f"{file} cannot be read ({error.strerror}): correct the name, or its permissions") from error
+    if not raw.seekable():
+        raw.close()
+        raise InputError(f"{file} is a stream, which cannot be read twice: write it into a file, and name that")
     return Table(file, raw, needed, allowed)
 
 
@@ -247,7 +253,8 @@ def _not_storable(text: str) -> str:
 class Rejects:
     """The file for rows that cannot be taken: line number, reason, row. It is written only if there are any.
 
-    Use it in a `with`. A file that an earlier run left at the same place is replaced, or goes if all is well now.
+    Use it in a `with`. A file that an earlier run left at the same place is replaced, or goes if all is well now; any
+    other file there stays as it is, and `InputError` says so.
     """
 
     def __init__(self, source: Path, place: Path | None = None) -> None:
@@ -256,6 +263,8 @@ class Rejects:
         self._stream: TextIO | None = None
         if self.file.resolve() == source.resolve():
             raise InputError("--rejects names the file that is read: name another")
+        if self.file.exists() and not self._is_ours():
+            raise InputError(f"{self.file} holds no rejects of an earlier run: name another place with --rejects")
 
     def __enter__(self) -> Self:
         return self
@@ -281,17 +290,31 @@ class Rejects:
             click.echo(f"{said}: see {self.file}, correct them and run the command again.", err=True)
             raise click.exceptions.Exit(SOME_REJECTED)
 
+    def _is_ours(self) -> bool:
+        """Whether the file there was written by an earlier run, or has nothing in it."""
+        try:
+            with self.file.open("rb") as stream:
+                return stream.read(len(_HEAD)) in (_HEAD, b"")
+        except OSError:
+            return False
+
     def _create(self) -> TextIO:
         """For the owner's eyes only; with the mark that makes a spreadsheet read Chinese."""
         try:
             descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            os.fchmod(descriptor, 0o600)
         except OSError as error:
             raise InputError(
                 f"{self.file} cannot be written ({error.strerror}): name another place with --rejects"
             ) from error
         self._stream = open(descriptor, "w", encoding="utf-8-sig", errors="backslashreplace", newline="")  # noqa: SIM115
-        self._write(["line", "reason", "row"])
+        self._write(_COLUMNS)
         return self._stream
 
     def _write(self, cells: Sequence[object]) -> None:
-        csv.writer(self._stream).writerow(cells)  # type: ignore[arg-type]
+        csv.writer(self._stream).writerow(map(_harmless, cells))  # type: ignore[arg-type]
+
+
+def _harmless(cell: object) -> object:
+    """A cell that no spreadsheet takes for a formula: it is shown with a quote before it."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_BEGINS_A_FORMULA) else cell

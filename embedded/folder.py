@@ -9,7 +9,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -120,6 +120,18 @@ class StackFolder:
         _write(self.path / "memory.json", self.memory)
         return chosen
 
+    async def on_free_ports(
+        self, names: Sequence[str], serve: Callable[[Mapping[str, int]], Awaitable[None]], *, usual: bool
+    ) -> None:
+        """Start a server on chosen ports; on others if somebody took one between the choice and the start."""
+        while True:
+            ports = self.choose_ports(names, usual=usual)
+            try:
+                return await serve(ports)
+            except StackError:
+                if all(map(_is_free, ports.values())):
+                    raise
+
     def record(self, name: str, pid: int) -> None:
         """Note a child, for an owner that comes after a kill -9 of this one."""
         with suppress(psutil.NoSuchProcess):
@@ -223,12 +235,23 @@ def _free_port(wanted: int, held: ExitStack) -> int:
     """
     candidates = random.sample(OTHER_PORTS, k=200)
     for port in (wanted, *candidates) if wanted else candidates:
-        listener = held.enter_context(closing(socket.socket()))
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with suppress(OSError):
-            listener.bind((LOOPBACK, port))
+            _bind(port, held)
             return port
     raise StackError(f"No port is free from {OTHER_PORTS.start} to {OTHER_PORTS.stop}: end what takes them all.")
+
+
+def _is_free(port: int) -> bool:
+    with ExitStack() as held, suppress(OSError):
+        _bind(port, held)
+        return True
+    return False
+
+
+def _bind(port: int, held: ExitStack) -> None:
+    listener = held.enter_context(closing(socket.socket()))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((LOOPBACK, port))
 
 
 def _read(path: Path, model: type[Model]) -> Model:

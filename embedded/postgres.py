@@ -7,6 +7,7 @@ import importlib.util
 import shutil
 import signal
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -72,13 +73,13 @@ class PostgresServer:
 
     async def start(self) -> None:
         """Start it, recovering what a crash left, and wait until it answers; StackError if it does not."""
-        self._port = self._port or self._folder.choose_ports(["postgres"], usual=self._durable)["postgres"]
         if not self._data.exists():
             await self._create()
-        await asyncio.to_thread(_clear_stale_pid, self._data)
-        deadline = time.monotonic() + _READY_PATIENCE.total_seconds()
-        while not await self._launch(deadline):
-            continue
+        await asyncio.to_thread(_clear_stale_note, self._data)
+        if self._port:
+            await self._serve()
+        else:
+            await self._folder.on_free_ports(["postgres"], self._serve_at, usual=self._durable)
         await self._ensure_database()
 
     async def stop(self) -> None:
@@ -88,6 +89,15 @@ class PostgresServer:
     async def wait(self) -> int:
         """Wait for its end."""
         return await self._child.wait()
+
+    async def _serve_at(self, ports: Mapping[str, int]) -> None:
+        self._port = ports["postgres"]
+        await self._serve()
+
+    async def _serve(self) -> None:
+        deadline = time.monotonic() + _READY_PATIENCE.total_seconds()
+        while not await self._launch(deadline):
+            continue
 
     async def _create(self) -> None:
         """Make the data folder beside its place, so that a half-made one is never taken for whole."""
@@ -161,6 +171,9 @@ class PostgresServer:
         return [str(self._programs / "postgres"), "-D", str(self._data), *settings]
 
     async def _answers(self) -> bool:
+        if not _is_noted_as_ready(self._data):
+            # Whoever answers at this port by now is somebody else.
+            return False
         try:
             connection = await asyncpg.connect(self.url("postgres"), timeout=5)
         except _NOT_YET:
@@ -182,8 +195,8 @@ class PostgresServer:
             await connection.close()
 
 
-def _clear_stale_pid(data: Path) -> None:
-    """After a crash: end a server that still runs on these data; drop a note that names someone else's process.
+def _clear_stale_note(data: Path) -> None:
+    """After a crash: end a server that still runs on these data, and drop its note.
 
     PostgreSQL clears its own note, except when the id in it is in use again. Its second check, on shared memory,
     stays in force.
@@ -191,14 +204,18 @@ def _clear_stale_pid(data: Path) -> None:
     note = data / "postmaster.pid"
     if not note.exists():
         return
-    pid = int(note.read_text(encoding="utf-8").split()[0])
-    if not psutil.pid_exists(pid):
-        return
     with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
+        process = psutil.Process(int(note.read_text(encoding="utf-8").split()[0]))
         if str(data) in process.cmdline():
             end_processes([process])
     note.unlink(missing_ok=True)
+
+
+def _is_noted_as_ready(data: Path) -> bool:
+    """Whether the server on these data says that it serves, as `pg_ctl` finds out."""
+    with suppress(FileNotFoundError):
+        return (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[7:8] == ["ready   "]
+    return False
 
 
 def _remove(folder: Path) -> None:

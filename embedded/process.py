@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+import psutil
+
 from embedded.folder import StackFolder
 from embedded.identity import Identity, Myself
 from errors import StackError
@@ -48,6 +50,13 @@ class Child:
         """Its process id; None if it does not run."""
         running = self._process is not None and self._process.returncode is None
         return self._process.pid if self._process and running else None
+
+    def listens_on(self, port: int) -> bool:
+        """Whether it is this process that serves the port, and not somebody else's."""
+        with suppress(psutil.NoSuchProcess):
+            sockets = psutil.Process(self.pid).net_connections("tcp") if self.pid else []
+            return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in sockets)
+        return False
 
     async def start(
         self,

@@ -36,6 +36,9 @@ DYNAMIC_CONFIG = {
     "history.rps": "100000",
     "matching.rps": "100000",
 }
+# A server that lives as long as a test may take memory to save time: a sixth of its work is to look for garbage.
+_FLEETING = {"GOGC": "400"}
+PORTS = ("temporal", "temporal-ui", "temporal-http")
 _READY_PATIENCE = timedelta(seconds=30)
 _POLL = timedelta(milliseconds=20)
 
@@ -92,9 +95,17 @@ class TemporalServer:
 
     async def start(self) -> None:
         """Start it and wait until the namespace and all search attributes are there; StackError if not."""
-        names = ("temporal", "temporal-ui", "temporal-http")
-        self._ports = self._ports or self._folder.choose_ports(names, usual=self._durable)
-        await self._child.start(self._argv())
+        if self._ports:
+            await self._serve()
+        else:
+            await self._folder.on_free_ports(PORTS, self._serve_at, usual=self._durable)
+
+    async def _serve_at(self, ports: Mapping[str, int]) -> None:
+        self._ports = dict(ports)
+        await self._serve()
+
+    async def _serve(self) -> None:
+        await self._child.start(self._argv(), environment={} if self._durable else _FLEETING)
         deadline = time.monotonic() + _READY_PATIENCE.total_seconds()
         while not await self._ready():
             if self._child.pid is None:
@@ -130,6 +141,9 @@ class TemporalServer:
         return argv
 
     async def _ready(self) -> bool:
+        if not all(map(self._child.listens_on, self._ports.values())):
+            # Whoever answers there by now is somebody else.
+            return False
         try:
             service = await ServiceClient.connect(ConnectConfig(target_host=self.address))
             found = await service.operator_service.list_search_attributes(

@@ -39,14 +39,14 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON risk_assessment
 INSERT INTO risk_assessment (customer_id, at, dated, risk_class, source)
 SELECT customer_id, created_at, false, risk_class, 'before 0004' FROM customer WHERE risk_class IS NOT NULL;
 
--- Who a customer is to the law: now, or as of a time. Of whom no assessment is on record, what the row says.
+-- Who a customer is to the law as of a time. Of whom no assessment is on record, what the row says.
 CREATE FUNCTION investor_at(who text, as_of timestamptz)
 RETURNS TABLE (risk_class text, lowest_class boolean, assessed_at timestamptz, assessed_until timestamptz,
                professional boolean, longest_term interval, product_types text[])
 LANGUAGE sql STABLE AS $$
     SELECT class.risk_class, coalesce(class.lowest_class, false), class.assessed_at, class.valid_until,
            coalesce(standing.professional, false), term.longest_term, coalesce(kinds.product_types, '{}')
-    FROM (SELECT WHERE as_of IS NOT NULL AND EXISTS (SELECT FROM risk_assessment WHERE customer_id = who)) AS known
+    FROM (SELECT WHERE EXISTS (SELECT FROM risk_assessment WHERE customer_id = who)) AS known
     LEFT JOIN LATERAL (
         SELECT one.risk_class, one.lowest_class, CASE WHEN one.dated THEN one.at END AS assessed_at, one.valid_until
         FROM risk_assessment AS one
@@ -73,7 +73,7 @@ LANGUAGE sql STABLE AS $$
            customer.professional, customer.longest_term, customer.product_types
     FROM customer
     WHERE customer.customer_id = who
-      AND (as_of IS NULL OR NOT EXISTS (SELECT FROM risk_assessment WHERE risk_assessment.customer_id = who))
+      AND NOT EXISTS (SELECT FROM risk_assessment WHERE risk_assessment.customer_id = who)
 $$;
 
 -- At one instant a refusal and its lifting may both be on record: then the refusal counts.
@@ -242,6 +242,14 @@ BEGIN
     UPDATE touch SET provider_id = name WHERE touch_id = which AND provider_id IS NULL AND name IS NOT NULL;
     RETURN FOUND;
 END $$;
+-- Which keys of SOJOURN_PAYLOAD_KEYS a worker has run with, so that a command with another one is refused before it sends
+-- what no worker could read. An empty id stands for a worker without keys. The digest tells two keys of one id apart.
+CREATE TABLE payload_key (
+    key_id    text NOT NULL,
+    key_check text NOT NULL,
+    noted_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (key_id, key_check)
+);
 CREATE INDEX touch_by_provider_id ON touch (channel, provider_id) WHERE provider_id IS NOT NULL;
 CREATE INDEX touch_heard ON touch (customer_id, judged_at) WHERE outcome IN ('claimed', 'in_doubt', 'sent');
 

@@ -61,6 +61,10 @@ class Heard:
     touches: list[CountedTouch] = field(default_factory=list)
     shadows: dict[tuple[str, int], list[CountedTouch]] = field(default_factory=dict)
 
+    def nothing_since(self, at: datetime) -> bool:
+        """Whether nothing can count against a window that began at a time."""
+        return not self.shadows and (not self.touches or self.touches[-1].at <= at)
+
     def lately(self, at: datetime, control_run: tuple[str, int] | None = None) -> tuple[CountedTouch, ...]:
         """All that may count against a touch at a time, of a run of the control arm or of any other."""
         if self.touches and self.touches[0].at <= at - LONGEST:

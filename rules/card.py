@@ -13,7 +13,7 @@ from journeys.words import all_steps
 from rules.definitions import definition
 from rules.life import What, next_deadline
 from rules.state import CustomerState, EndedNote, Phase, Run, TouchNote
-from rules.wording import LABELS, label, reason
+from rules.wording import LABELS, hold_reason, label, reason
 
 LONGEST = 16_000
 """Bytes; the UI asks for the card in an address, where a Chinese character takes nine."""
@@ -33,7 +33,7 @@ def render(state: CustomerState) -> str:
 
 def _head(state: CustomerState) -> Iterator[str]:
     language, life = state.language, state.lifecycle
-    stage = label(life.stage or "none", language)
+    stage = label(life.stage or "no stage", language)
     since = f" ({label('since', language)} {_time(life.since)} UTC)" if life.since else ""
     yield f"- **{label('stage', language)}**: {stage}{since}"
     yield f"- **{label('tier', language)}**: {label('registered', language)}"
@@ -50,7 +50,7 @@ def _next_action(state: CustomerState) -> str:
     language = state.language
     if any(run.phase is Phase.ASKED for run in state.runs):
         return label("working", language)
-    deadline = next_deadline(state) if state.policy and state.lifecycle.stage else None
+    deadline = next_deadline(state) if state.policy else None
     if deadline is None or deadline.what is What.FORGET:
         return label("nothing", language)
     return f"{_time(deadline.at)} UTC · {_what(deadline.what, deadline.run, language)}"
@@ -101,7 +101,7 @@ def _present(run: Run, language: Language) -> str:
         case Phase.WAITING if run.deadline:
             return f"{label('waiting until', language)} {_time(run.deadline)} UTC"
         case Phase.HELD if run.deadline:
-            why = f" · {reason(run.held_for, language)}" if run.held_for else ""
+            why = f" · {hold_reason(run.held_for, language)}" if run.held_for else ""
             return f"{label('held until', language)} {_time(run.deadline)} UTC{why}"
         case _:
             return label("working", language)

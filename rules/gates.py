@@ -330,9 +330,14 @@ def expires_after(touch: Touch) -> timedelta | None:
     return touch.expires
 
 
-def _not_stale(touch: Touch, facts: Facts) -> Verdict:
+def is_stale(touch: Touch, late_by: timedelta) -> bool:
+    """Whether a touch comes too late to be of any use."""
     expires = expires_after(touch)
-    return _verdict("stale", "stale" if expires is not None and facts.late_by > expires else "")
+    return expires is not None and late_by > expires
+
+
+def _not_stale(touch: Touch, facts: Facts) -> Verdict:
+    return _verdict("stale", "stale" if is_stale(touch, facts.late_by) else "")
 
 
 def _not_suppressed(facts: Facts) -> Verdict:

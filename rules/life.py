@@ -7,6 +7,7 @@ recorded or asked; they never look at a clock or a catalogue.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from datetime import datetime
 from enum import IntEnum
@@ -76,6 +77,17 @@ def likely_deadline(state: CustomerState) -> Deadline | None:
         assert run.step is not None
         take_answer(likely, TouchSettled(run.journey, run.entry, run.step, run.at, "sent"))
     return next_deadline(likely)
+
+
+def with_settled(state: CustomerState, settled: Sequence[TouchSettled]) -> CustomerState:
+    """The state once touches have taken effect that were settled since it was stored, in the order of their times."""
+    later = deepcopy(state)
+    for answer in settled:
+        run = later.run(answer.journey, answer.entry)
+        if run is not None and (run.step, run.at) == (answer.step, answer.at):
+            run.phase = Phase.ASKED
+            take_answer(later, answer)
+    return later
 
 
 def may_end(state: CustomerState) -> bool:

@@ -27,8 +27,8 @@ from rules.conditions import CustomerFacts, Data, PastEvent, first_that_holds, f
 from rules.definitions import Catalogue, conditions_of, definition
 from rules.effects import CheckConversion, Effects, EntryOffered, RecordedEvent, ResolveTime, SendMessage, StageChanged
 from rules.entry import EntryDecided, EntryPolicy, candidates, decide
-from rules.gates import HeldUntil, Judgement, TouchSettled
-from rules.paper_gate import PaperGate, PaperTouch, QuietUntil, carries, heard_as
+from rules.gates import HeldUntil, TouchSettled
+from rules.paper_gate import PaperGate, PaperJudgement, PaperTouch, QuietUntil, heard_as
 from rules.record import (
     ConversionRow,
     ForecastPoints,
@@ -321,19 +321,20 @@ class _PaperLife:
         self._do(life.take_check(self.state, check, event, check.due))
 
     def _gate(self, send: SendMessage) -> TouchSettled | HeldUntil:
-        """The channels are tried in turn at once: nothing can happen between two of them."""
         asked = self._before_the_gate(send)
-        while (judgement := self.world.gate.judge(asked, self.heard)).decision == "next_channel":
-            asked = asked._replace(channel=asked.channel + 1)
+        judged = self.world.gate.judge(asked, self.heard)
+        judgement = judged.judgement
         match judgement.decision:
             case "send":
-                return self._settled(asked, "sent", judgement)
+                return self._settled(asked, "sent", judged)
             case "withhold":
-                return self._settled(asked, "withheld", judgement)
+                return self._settled(asked, "withheld", judged)
             case "hold":
                 assert judgement.hold_until is not None
-                self._stay(asked)
+                self._stay(send, judged.channel)
                 return HeldUntil(send.journey, send.entry, send.step, judgement.hold_until, judgement.reason)
+            case "next_channel":
+                raise AssertionError("the gate tries the channels by itself")
             case _:
                 assert_never(judgement.decision)
 
@@ -354,10 +355,10 @@ class _PaperLife:
         ended = (note for note in reversed(self.state.ended) if note.journey == send.journey)
         return next(note.outcome for note in ended if note.entry == send.entry)
 
-    def _stay(self, asked: PaperTouch) -> None:
+    def _stay(self, send: SendMessage, channel: int) -> None:
         """A hold stays with its channel."""
-        if (run := self.state.run(asked.send.journey, asked.send.entry)) is not None:
-            run.channel = asked.channel
+        if (run := self.state.run(send.journey, send.entry)) is not None:
+            run.channel = channel
 
     def _overtaken_by(self, send: SendMessage, run: Run) -> str:
         if not send.overtaken_by:
@@ -375,10 +376,9 @@ class _PaperLife:
                 return event
         return ""
 
-    def _settled(self, asked: PaperTouch, outcome: Literal["sent", "withheld"], judgement: Judgement) -> TouchSettled:
-        send, touch, reason = asked.send, asked.touch, judgement.reason
-        channel = carries(judgement, touch)
-        if channel is not None and self.world.gate.counts(touch, channel):
+    def _settled(self, asked: PaperTouch, outcome: Literal["sent", "withheld"], judged: PaperJudgement) -> TouchSettled:
+        send, touch, reason, channel = asked.send, judged.touch, judged.judgement.reason, judged.carried
+        if channel is not None and judged.caps:
             self.heard.add(heard_as(send, touch, channel), asked.control_run)
         row = TouchRow(self.customer_id, send.journey, send.entry, send.step, send.due, outcome, reason)
         self.record.touches.append(row)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from journeys.caps import CAPS, Cap
 from journeys.names import Channel, ContentHash, CustomerId, MessageClass, StepId
 from rules.caps import CountedTouch, Heard, caps_of, caps_on, room_at
 from rules.effects import SendMessage
-from rules.gates import CHINA, HOLDOUT, Facts, Judgement, Touch, judge
+from rules.gates import CHINA, HOLDOUT, Facts, Judgement, Touch, is_stale, judge
 from rules.statements import Standing
 from rules.suitability import Product
 from rules.touches import planned_touch, touch_key
 
-_Situation = tuple[ContentHash, StepId, int, str, str, Hashable, bool, date | None]
+_Situation = tuple[ContentHash, StepId, int, str, str, Hashable, bool, bool, date | None]
 """A step of a definition, the channel in turn, what ended the run, what overtook the touch, what the customer said of
-consents and refusals, whether the run is held out, and the day if an approval ends."""
+consents and refusals, whether the run is held out, whether it is too late, and the day if an approval ends."""
 
 
 class QuietUntil(Protocol):
@@ -39,14 +39,20 @@ class PaperTouch(NamedTuple):
     zone: str
 
     @property
-    def touch(self) -> Touch:
-        """What the definition says of it."""
-        return planned_touch(self.send.definition, self.send.step, self.channel)
-
-    @property
     def control_run(self) -> tuple[str, int] | None:
         """Its run, if it is of the control arm."""
         return (self.send.journey, self.send.entry) if self.send.control else None
+
+
+class PaperJudgement(NamedTuple):
+    """What comes of a touch, on the channel in turn that it comes to; the caps are those that it counts against."""
+
+    channel: int
+    touch: Touch
+    judgement: Judgement
+    carried: Channel | None
+    """The channel that carries it, or would if it were not held out; none if none does."""
+    caps: tuple[Cap, ...]
 
 
 @dataclass(frozen=True)
@@ -59,53 +65,63 @@ class PaperGate:
     caps: tuple[Cap, ...] = CAPS
     interrupting: tuple[Channel, ...] = ()
     quiet_until: QuietUntil | None = None
-    _remembered: dict[_Situation, Judgement] = field(default_factory=dict, compare=False, repr=False)
+    _remembered: dict[_Situation, PaperJudgement] = field(default_factory=dict, compare=False, repr=False)
     """Without brakes most judgements depend on nothing else than this, so few are made for many customers."""
-    _caps: dict[tuple[MessageClass, Channel], tuple[Cap, ...]] = field(default_factory=dict, compare=False, repr=False)
 
-    def judge(self, asked: PaperTouch, heard: Heard) -> Judgement:
-        """As the durable world would; what quiet hours and caps have to say is asked if nothing else stops it."""
-        touch = asked.touch
-        judgement = self._always(asked, touch)
-        carried = carries(judgement, touch)
-        if carried is None or self._lets_pass(asked, touch, carried, heard):
-            return judgement
-        return judge(touch, self._facts(asked, touch, heard), _key(asked))
+    def judge(self, asked: PaperTouch, heard: Heard) -> PaperJudgement:
+        """As the durable world would; nothing can happen between two channels, so they are tried at once.
 
-    def counts(self, touch: Touch, channel: Channel) -> bool:
-        """Whether a touch on a channel counts against any cap."""
-        return bool(self._caps_on(touch, channel))
+        What quiet hours and caps have to say is asked if nothing else stops the touch.
+        """
+        judged = self._always(asked)
+        if judged.carried is None or self._lets_pass(asked, judged, judged.carried, heard):
+            return judged
+        judged = self._judged(asked._replace(channel=judged.channel), heard)
+        if judged.judgement.decision == "next_channel":
+            return self.judge(asked._replace(channel=judged.channel + 1), heard)
+        return judged
 
-    def _always(self, asked: PaperTouch, touch: Touch) -> Judgement:
-        send = asked.send
-        if touch.product is not None or send.asked_for != send.due:
-            return judge(touch, self._facts(asked, touch), _key(asked))
+    def _always(self, asked: PaperTouch) -> PaperJudgement:
+        """What does not depend on the hour nor on what else was sent."""
+        send, touch = asked.send, planned_touch(asked.send.definition, asked.send.step, asked.channel)
+        if touch.product is not None:
+            return self._on_channels(asked)
+        late = send.asked_for != send.due and is_stale(touch, send.asked_for - send.due)
         day = (send.asked_for + CHINA).date() if touch.approved_until else None
         situation = (
             *(send.definition, send.step, asked.channel, asked.run_over, asked.overtaken_by, asked.standing.apart),
-            *(send.control, day),
+            *(send.control, late, day),
         )
         if (known := self._remembered.get(situation)) is None:
-            known = self._remembered[situation] = judge(touch, self._facts(asked, touch), _key(asked))
+            known = self._remembered[situation] = self._on_channels(asked)
         return known
 
-    def _lets_pass(self, asked: PaperTouch, touch: Touch, channel: Channel, heard: Heard) -> bool:
+    def _on_channels(self, asked: PaperTouch) -> PaperJudgement:
+        while (judged := self._judged(asked)).judgement.decision == "next_channel":
+            asked = asked._replace(channel=asked.channel + 1)
+        return judged
+
+    def _judged(self, asked: PaperTouch, heard: Heard | None = None) -> PaperJudgement:
+        """What all gates say of a touch on one channel; without `heard` as if quiet hours and caps were no matter."""
+        touch = planned_touch(asked.send.definition, asked.send.step, asked.channel)
+        judgement = judge(touch, self._facts(asked, touch, heard), touch_key(asked.customer_id, asked.send))
+        carried = _carries(judgement, touch)
+        # The one with the longest window first.
+        caps = sorted(caps_on(touch.message_class, carried, self.caps) if carried else (), key=_window, reverse=True)
+        return PaperJudgement(asked.channel, touch, judgement, carried, tuple(caps))
+
+    def _lets_pass(self, asked: PaperTouch, judged: PaperJudgement, channel: Channel, heard: Heard) -> bool:
         """Whether neither quiet hours nor caps can stop a touch that nothing else stops: so for most of them."""
-        if self.quiet_until is not None and channel in self.interrupting:
+        send, caps = asked.send, judged.caps
+        quiet = self.quiet_until if channel in self.interrupting else None
+        if quiet is not None and quiet(send.asked_for, asked.zone) is not None:
             return False
-        caps = self._caps_on(touch, channel)
-        if not caps or not heard.touches and not heard.shadows:
+        if not caps or heard.nothing_since(send.asked_for - caps[0].within):
             return True
-        one = heard_as(asked.send, touch, channel)
+        one = heard_as(send, judged.touch, channel)
         return room_at(one, caps, heard.lately(one.at, asked.control_run)) <= one.at
 
-    def _caps_on(self, touch: Touch, channel: Channel) -> tuple[Cap, ...]:
-        asked = (touch.message_class, channel)
-        if (known := self._caps.get(asked)) is None:
-            known = self._caps[asked] = caps_on(*asked, self.caps)
-        return known
-
-    def _facts(self, asked: PaperTouch, touch: Touch, heard: Heard | None = None) -> Facts:
+    def _facts(self, asked: PaperTouch, touch: Touch, heard: Heard | None) -> Facts:
         """Without `heard` as if quiet hours and caps were no matter."""
         send, standing = asked.send, asked.standing
         carried = heard is not None and touch.channels[touch.in_turn]
@@ -130,16 +146,15 @@ class PaperGate:
         )
 
 
-def carries(judgement: Judgement, touch: Touch) -> Channel | None:
-    """The channel that carries a touch, or would if it were not held out; none if none does."""
+def _carries(judgement: Judgement, touch: Touch) -> Channel | None:
     carried = judgement.decision == "send" or judgement.reason == HOLDOUT
     return touch.channels[touch.in_turn] if carried else None
+
+
+def _window(cap: Cap) -> timedelta:
+    return cap.within
 
 
 def heard_as(send: SendMessage, touch: Touch, channel: Channel) -> CountedTouch:
     """A touch as caps count it from now on."""
     return CountedTouch(send.asked_for, touch.message_class, channel)
-
-
-def _key(asked: PaperTouch) -> str:
-    return touch_key(asked.customer_id, asked.send)

@@ -34,7 +34,8 @@ class PlannedStep:
     `then` follows when what is waited for came, and is the first step of a repeat; `otherwise` follows when it did not,
     or when a touch was not sent; `ways` are those of `when` (its otherwise last) and of `split`. `overtaken_by` are the
     waits whose `otherwise` led here: once the event of one of them is recorded, a touch planned here is pointless
-    (gates.md, touch gate 1). `loops` are the repeats around the step, the outermost first.
+    (gates.md, touch gate 1). `loops` are the repeats around the step, the outermost first; `split` is the innermost
+    split in one of whose arms it stands.
     """
 
     step: AnyStep
@@ -44,6 +45,7 @@ class PlannedStep:
     overtaken_by: tuple[WaitFor, ...]
     ways: tuple[StepId | None, ...] = ()
     loops: tuple[Repeat, ...] = ()
+    split: StepId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,14 @@ def lay_out(journey: Journey) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a sequence stands: what follows it, what would make its touches pointless, and the repeats around it."""
+    """Where a sequence stands: what follows it, what would make its touches pointless, the repeats and the split
+    around it.
+    """
 
     after: StepId | None
     overtaken_by: tuple[WaitFor, ...] = ()
     loops: tuple[Repeat, ...] = ()
+    split: StepId | None = None
 
     def awaiting(self, before: Sequence[AnyStep]) -> _Place:
         """A second wait for an event takes the first one's place: what its `then` plans is planned because it came."""
@@ -119,7 +124,9 @@ def _lay_out_steps(sequence: tuple[AnyStep, ...], place: _Place, steps: dict[Ste
 
 
 def _lay_out_step(step: AnyStep, here: _Place, steps: dict[StepId, PlannedStep]) -> PlannedStep:
-    planned = PlannedStep(step, here.after, here.after, here.after, here.overtaken_by, loops=here.loops)
+    planned = PlannedStep(
+        step, here.after, here.after, here.after, here.overtaken_by, loops=here.loops, split=here.split
+    )
     match step:
         case Send():
             return replace(planned, otherwise=_lay_out_steps(step.if_not_sent, here, steps))
@@ -134,7 +141,8 @@ def _lay_out_step(step: AnyStep, here: _Place, steps: dict[StepId, PlannedStep])
             sequences = (*(branch.steps for branch in step.branches), step.otherwise)
             return replace(planned, ways=tuple(_lay_out_steps(one, here, steps) for one in sequences))
         case Split():
-            return replace(planned, ways=tuple(_lay_out_steps(arm.steps, here, steps) for arm in step.arms))
+            inside = replace(here, split=step.id)
+            return replace(planned, ways=tuple(_lay_out_steps(arm.steps, inside, steps) for arm in step.arms))
         case Repeat():
             inside = replace(here, after=step.id, loops=(*here.loops, step))
             return replace(planned, then=_lay_out_steps(step.steps, inside, steps))

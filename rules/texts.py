@@ -5,6 +5,7 @@ The words are in journeys/wording.py. Everything here is pure; the day is given.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
@@ -19,7 +20,8 @@ from rules.gates import APPROVED_CLASSES
 WARN_FOR = timedelta(days=30)
 """How long before an approval ends `check` speaks of it."""
 
-_BLANK = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0") | {chr(code) for code in range(0xFE00, 0xFE10)}
+_BETWEEN_CHINESE = re.compile(r"(?<=[\u4e00-\u9fff]) +(?=[\u4e00-\u9fff])")
+_BLANK = "\u034f\u115f\u1160\u2800\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10)))
 """Signs that show nothing, and are of no class of their own: fillers, joiners, variants."""
 
 
@@ -70,7 +72,8 @@ def _said(text: Text, channel: Channel) -> str:
 def as_read(words: str) -> str:
     """Words without signs that nobody sees, and with one for those that look alike (NFKC), as wide letters do."""
     alike = unicodedata.normalize("NFKC", words)
-    return "".join(sign for sign in alike if unicodedata.category(sign) != "Cf" and sign not in _BLANK)
+    seen = "".join(sign for sign in alike if unicodedata.category(sign) != "Cf" and sign not in _BLANK)
+    return _BETWEEN_CHINESE.sub("", seen)
 
 
 def texts_of(template: Template) -> Iterator[tuple[Place, Text]]:
@@ -101,10 +104,12 @@ def _of_approval(template: Template, today: date, *, with_product: bool) -> Iter
 def _promises(text: Text, place: Place) -> Iterator[str]:
     """Also in the title and the body for WeChat: they are what its words come to."""
     everything = {"title": text.title, "body": text.body, **text.sent_by(place.channel)}
-    said = DENIED[place.language].sub("", as_read("\n".join(everything.values())))
-    for law, words in BANNED[place.language]:
-        for found in words.finditer(said):
-            yield f"{found[0]!r} may not be said ({law}): take it out"
+    said = as_read("\n".join(everything.values()))
+    for language in Language:  # a Chinese text may promise in English
+        undenied = DENIED[language].sub("", said)
+        for law, words in BANNED[language]:
+            for found in words.finditer(undenied):
+                yield f"{found[0]!r} may not be said ({law}): take it out"
 
 
 def _unnamed(template: Template, said: str, place: Place) -> Iterator[str]:

@@ -24,6 +24,7 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from embedded import EmbeddedStack, Program, keep_running, running_stack
+from embedded.folder import StackFolder
 from embedded.identity import Nobody, PowerlessRoot, refuse_unreachable
 from embedded.process import Service
 from errors import StackError
@@ -159,6 +160,26 @@ async def test_another_port_is_taken_when_the_remembered_one_is_not_free(tmp_pat
         async with EmbeddedStack(tmp_path / "state") as stack:
             assert stack.temporal_address != old
             assert await kept(stack) == ["c1"]
+
+
+async def test_who_takes_a_port_between_its_choice_and_the_start_of_its_server_keeps_it(
+    stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two stacks that start at one moment find the same ports free: one of them moves, and neither meets the other."""
+    choose = StackFolder.choose_ports
+    late = dict(stack.folder.memory.ports)
+
+    def choose_ports(folder: StackFolder, names: Sequence[str], *, usual: bool) -> dict[str, int]:
+        if late.keys() >= set(names):
+            return {name: late.pop(name) for name in names}
+        return choose(folder, names, usual=usual)
+
+    monkeypatch.setattr(StackFolder, "choose_ports", choose_ports)
+    async with EmbeddedStack(tmp_path / "state") as other:
+        assert not late
+        await store(other, "c1")
+        assert await kept(other) == ["c1"]
+        assert other.temporal_address != stack.temporal_address
 
 
 async def test_what_holds_secrets_is_readable_by_its_owner_alone(tmp_path: Path) -> None:

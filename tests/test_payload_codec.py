@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -16,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 from engine import data_converter
 from errors import PayloadKeyMissing
 from payload_codec import EncryptingCodec, is_encrypted
-from payload_keys import PayloadKeys, fresh_key
+from payload_keys import PayloadKeyId, PayloadKeys, fresh_key
 
 TODAY = date(2026, 11, 27)
 OLD, NEW, OTHER = (PayloadKeys.parse(f"{name}:{fresh_key(TODAY).partition(':')[2]}") for name in ("old", "new", "old"))
@@ -79,6 +80,17 @@ async def test_a_key_that_is_not_known_is_told_with_the_way_out(keys: PayloadKey
     """By its id, and never by its bytes."""
     with pytest.raises(PayloadKeyMissing, match=r"the key 'old', which is not known .* to SOJOURN_PAYLOAD_KEYS"):
         await decrypted(await encrypted(DEPOSIT, OLD), keys)
+
+
+async def test_a_key_under_a_wrong_id_is_made_known_under_it() -> None:
+    """With the key that was meant the signal is read; with any other it ends in quarantine, if it has no check."""
+    misnamed = await encrypted(DEPOSIT)
+    misnamed.metadata["encryption-key-id"] = b"odl"
+    (right,) = OLD.known
+    assert await decrypted(misnamed, PayloadKeys((*OLD.known, replace(right, id=PayloadKeyId("odl"))))) == DEPOSIT
+    del misnamed.metadata["encryption-key-check"]
+    (fresh,) = NEW.known
+    assert await decrypted(misnamed, PayloadKeys((*OLD.known, replace(fresh, id=PayloadKeyId("odl"))))) == misnamed
 
 
 @pytest.mark.parametrize("data", [b"", b"x" * 11, b"x" * 12, b"x" * 60])

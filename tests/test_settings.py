@@ -7,6 +7,7 @@ import pytest
 
 import settings
 from errors import SettingsError
+from rules.quiet_hours import QuietHours
 from settings import Settings, load_settings
 
 
@@ -37,9 +38,9 @@ def test_a_missing_database_says_two_ways_out() -> None:
 
 def test_quiet_hours_are_written_as_a_span(bare_environment: pytest.MonkeyPatch) -> None:
     """From when to when; without a word of it from nine to eight."""
-    assert load_settings().quiet_hours == (time(21), time(8))
+    assert load_settings().quiet_hours == QuietHours(time(21), time(8))
     bare_environment.setenv("SOJOURN_QUIET_HOURS", "22:30-07:00")
-    assert load_settings().quiet_hours == (time(22, 30), time(7))
+    assert load_settings().quiet_hours == QuietHours(time(22, 30), time(7))
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,14 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 
+from activities.database import connect as connect_database
+from activities.known_keys import known_keys
 from embedded import EmbeddedStack
 from embedded.process import GRACE
 from engine import connect
-from payload_keys import fresh_key
+from payload_keys import PayloadKeys, fresh_key
+from settings import load_settings
+from worker import open_world
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = timedelta(seconds=30)
@@ -143,15 +147,18 @@ async def test_a_key_that_is_none_is_told_and_not_shown(stack: EmbeddedStack, da
 
 
 async def test_with_a_key_it_starts_anywhere(stack: EmbeddedStack, database_url: str) -> None:
-    """As on a cluster."""
+    """As on a cluster; and the books know the key's mark, for commands to compare theirs with."""
+    key = fresh_key(datetime.now(UTC).date())
     servers = environment(
         DATABASE_URL=database_url,
         TEMPORAL_ADDRESS=stack.temporal_address,
         SOJOURN_ENVIRONMENT="production",
-        SOJOURN_PAYLOAD_KEYS=fresh_key(datetime.now(UTC).date()),
+        SOJOURN_PAYLOAD_KEYS=key,
     )
     async with at_work(servers):
-        pass
+        connection = await connect_database(database_url)
+        assert await known_keys(connection) == {PayloadKeys.parse(key).known[0].mark}
+        await connection.close()
 
 
 async def test_a_setting_that_is_misspelled_is_told(stack: EmbeddedStack, database_url: str) -> None:
@@ -171,3 +178,14 @@ async def test_a_signal_ends_it_in_order_and_soon(
         process.send_signal(ending)
         assert await asyncio.wait_for(process.wait(), PATIENCE.total_seconds()) == 0
         assert time.monotonic() - asked < GRACE.total_seconds() / 2
+
+
+async def test_the_calendar_of_trading_days_is_there_before_a_life_asks_for_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes most of a second to load, in which no other life would go on."""
+    loaded: list[str] = []
+    monkeypatch.setattr("worker.load_trading_days", lambda: loaded.append("once"))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    async with open_world(load_settings(), []):
+        assert loaded == ["once"]

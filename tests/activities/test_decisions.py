@@ -15,7 +15,7 @@ from activities.evidence import KINDS, canonical, read_evidence
 from activities.runs import open_run_row
 from activities.send_message import send_message
 from activities.templates import store_templates
-from activities.texts import text_of_touch, texts_of
+from activities.texts import texts_of
 from activities.world import World
 from journeys.names import Channel, CustomerId, MessageClass, StepId
 from journeys.published import with_templates
@@ -77,6 +77,9 @@ TAMPERED = {
     "channel = 'sms'": "channel is not that of the touch as it was planned",
     "judged_at = judged_at - interval '1 day'": "judged_at is not that of the touch as it was planned",
     "planned = '{}'": "the record is not whole, it cannot be judged again",
+    "text_hash = repeat('0', 64)": "the words that left are not those that its text makes of its values",
+    "text_hash = NULL": "it does not say which words left",
+    "language = 'zh-CN'": "the words that left are not those that its text makes of its values",
     'planned = planned || \'{"message_class": "service"}\'': "message_class is not that of the touch",
 }
 
@@ -103,13 +106,13 @@ async def test_another_text_under_the_same_hash_is_found(decided: Connection) ->
     assert set(await problems(decided)) == {"its text is not the one that its content hash names"}
 
 
-async def test_all_texts_at_once_are_those_of_each(decided: Connection) -> None:
+async def test_the_texts_of_all_touches_are_told(decided: Connection) -> None:
     """Also of the touch that was withheld: what would have been said."""
     touches = [row["touch_id"] for row in await decided.fetch("SELECT touch_id FROM touch")]
     texts = await texts_of(decided, touches)
-    assert len(texts) == 2
-    for touch_id, text in texts.items():
-        assert text == await text_of_touch(decided, touch_id)
+    assert {touch: text is not None and bool(text.body) for touch, text in texts.items()} == dict.fromkeys(
+        touches, True
+    )
 
 
 async def test_evidence_is_one_line_for_each_record(decided: Connection) -> None:

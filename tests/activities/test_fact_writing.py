@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -22,7 +22,8 @@ from activities.contracts import (
     SendMessageRequest,
 )
 from activities.customers import CustomerUpdate, import_customers
-from activities.database import Pool
+from activities.database import Pool, PoolConnection
+from activities.fact_writing import write_statements
 from activities.gate_facts import read_facts
 from activities.record_events import record_events
 from activities.record_outcomes import record_outcomes
@@ -174,6 +175,13 @@ async def test_an_event_that_comes_again_says_it_once(pool: Pool) -> None:
     )
     assert written is not None
     assert tuple(written) == (1, 1, 1, 1)
+
+
+async def test_events_that_say_nothing_of_the_kind_cost_no_statement() -> None:
+    """There is no connection to ask: most batches are of this kind."""
+    nobody = cast("PoolConnection", None)
+    assert statement_of("checked_in", NOW, {}, "e-1") is None
+    assert await write_statements(nobody, []) == set()
 
 
 async def test_a_fact_of_the_books_counts_when_a_wait_finds_it(pool: Pool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -13,22 +13,22 @@ import pytest
 from activities.contracts import SendMessageRequest
 from activities.database import Connection, Pool, open_pool
 from activities.gate_facts import Known, read_facts
-from activities.local_time import QuietHours
 from activities.runs import open_run_row
 from activities.send_message import send_message
 from activities.templates import store_templates
 from activities.touch_plan import TouchPlan
 from activities.world import World
-from journeys.events import deposit_made
-from journeys.language import days, journey, send, wait_for
+from journeys.language import arm, days, journey, send, split
 from journeys.names import Channel, CustomerId, StepId, TemplateName
 from journeys.published import with_templates
 from journeys.templates import Template, templates
+from journeys.words import AnyStep, Send
 from rules.clock import Clock
 from rules.definitions import Catalogue
 from rules.effects import SendMessage
 from rules.entry import EntryDecided, run_of
 from rules.gates import Answer, HeldUntil, TouchSettled
+from rules.quiet_hours import QuietHours
 from tests.live import FakeChannel
 
 AMY = CustomerId("C-1")
@@ -66,23 +66,24 @@ class Desk:
         return answer
 
 
+def alone(step: Send) -> list[AnyStep]:
+    """The step and nothing else."""
+    return [step]
+
+
 async def desk(
     pool: Pool,
     *,
     runs: int = 1,
     on_cap: bool = False,
+    within: Callable[[Send], list[AnyStep]] = alone,
     channels: Sequence[Channel] = (Channel.APP_PUSH,),
-    reminds: bool = False,
     texts: Mapping[TemplateName, Template] = MappingProxyType({}),
     **changes: object,
 ) -> Desk:
-    """A customer for whom a fund is right, in runs of a journey that shows it; nothing stands in the way.
-
-    If it `reminds`, a deposit has been waited for first.
-    """
+    """A customer for whom a fund is right, in runs of a journey that shows it; nothing stands in the way."""
     said = send("we-are-here", product="F-1", channels=channels, on_cap="hold" if on_cap else "skip")
-    steps = [wait_for(deposit_made, within=days(7), otherwise=[said])] if reminds else [said]
-    shows = journey(name="fund", version=1, ends_after=days(90), steps=steps)
+    shows = journey(name="fund", version=1, ends_after=days(90), steps=within(said))
     value = with_templates(shows, {**templates(), **texts})
     push = FakeChannel(Channel.APP_PUSH, interrupts=True)
     adapters = {Channel.INBOX: FakeChannel(Channel.INBOX), Channel.APP_PUSH: push}
@@ -285,3 +286,35 @@ async def test_what_expires_while_it_is_held_is_stale(pool: Pool) -> None:
     answer = await one.ask(held.until, due=due, entry=4)
     assert isinstance(answer, TouchSettled)
     assert (answer.outcome, answer.reason) == ("withheld", "stale")
+
+
+def parted(name: str, first: str, steps: Sequence[AnyStep] = ()) -> AnyStep:
+    """A split of two arms, with steps in the first."""
+    return split(name, arm(first, 50, steps), arm("rest", 50), id=name)
+
+
+def in_an_arm(step: Send) -> list[AnyStep]:
+    """The touch comes after a split within its own arm."""
+    return [parted("outer", "a", [parted("inner", "b"), step])]
+
+
+def behind(step: Send) -> list[AnyStep]:
+    """The touch comes after two splits."""
+    return [parted("outer", "a"), parted("inner", "b"), step]
+
+
+@pytest.mark.parametrize(("within", "on"), [(in_an_arm, "a"), (behind, "b")])
+async def test_a_touch_is_on_the_arm_that_it_stands_in(
+    pool: Pool, within: Callable[[Send], list[AnyStep]], on: str
+) -> None:
+    """Behind all splits it is that of the last."""
+    one = await desk(pool, within=within)
+    await pool.execute(
+        """
+        INSERT INTO arm_assignment (customer_id, journey, entry, step, occurrence, split, arm, at) VALUES
+            ('C-1', 'fund', 1, 'outer', 1, 'outer', 'a', '2026-03-01Z'),
+            ('C-1', 'fund', 1, 'inner', 1, 'inner', 'b', '2026-03-02Z')
+        """
+    )
+    assert await one.settled() == ("sent", "")
+    assert await pool.fetchval("SELECT arm FROM touch") == on

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.local_time import QuietHours, quiet_from, quiet_until
+from activities.local_time import quiet_from, quiet_until
+from rules.quiet_hours import QuietHours
 
 ZONES = ("Asia/Shanghai", "America/New_York", "Europe/London", "Australia/Lord_Howe", "Pacific/Apia")
 

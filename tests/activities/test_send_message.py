@@ -12,7 +12,6 @@ import pytest
 from activities.channels import Unknown
 from activities.contracts import SendMessageRequest
 from activities.database import Connection, Pool
-from activities.local_time import QuietHours
 from activities.runs import open_run_row
 from activities.send_message import send_message
 from activities.templates import store_templates
@@ -26,6 +25,7 @@ from rules.definitions import Catalogue
 from rules.effects import SendMessage
 from rules.entry import EntryDecided, run_of
 from rules.gates import BRAKE_RECHECK, Answer, HeldUntil, NextChannel, TouchSettled, TryLater
+from rules.quiet_hours import QuietHours
 from tests.live import FakeChannel
 
 AMY = CustomerId("C-1")

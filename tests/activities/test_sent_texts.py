@@ -16,7 +16,7 @@ from activities.recalls import recall_template
 from activities.runs import open_run_row
 from activities.send_message import send_message
 from activities.templates import store_templates
-from activities.texts import text_of_touch
+from activities.texts import texts_of
 from activities.world import World
 from journeys.names import Channel, ContentHash, CustomerId, Language, MessageClass, StepId, TemplateName
 from journeys.published import with_templates
@@ -70,6 +70,12 @@ class Sending:
         """What the provider got."""
         return [message.body for message in self.push.got]
 
+    async def shown(self) -> Text:
+        """The text as it is shown again."""
+        (text,) = (await texts_of(self.pool, [await self.record("touch_id")])).values()
+        assert text is not None
+        return text
+
     async def record(self, column: str) -> Any:
         """What the record of the touch says."""
         (row,) = await self.pool.fetch("SELECT * FROM touch")
@@ -119,14 +125,14 @@ async def test_a_text_tells_what_its_run_began_with_and_the_points(sending: Send
     assert await one.send() == "sent"
     assert one.got() == ["1,234.50, 20"]
     assert await one.record("variables") == {"event.amount": "1234.5", "points": 20}
-    assert (await text_of_touch(one.pool, await one.record("touch_id"))).body == "1,234.50, 20"
+    assert (await one.shown()).body == "1,234.50, 20"
 
 
 async def test_the_record_has_the_hash_of_the_words_that_left(sending: SendingOf) -> None:
     """Whoever fills the text in again can show that it is what the channel was handed."""
     one = await sending(AMOUNT)
     assert await one.send() == "sent"
-    shown = await text_of_touch(one.pool, await one.record("touch_id"))
+    shown = await one.shown()
     assert shown.body == one.got()[0]
     assert await one.record("text_hash") == shown.content_hash()
 
@@ -173,7 +179,7 @@ async def test_who_wants_nothing_personalised_gets_the_plain_text(sending: Sendi
     assert await one.send() == "sent"
     assert one.got() == ["We are here."]
     assert await one.record("plain")
-    assert (await text_of_touch(one.pool, await one.record("touch_id"))).body == "We are here."
+    assert (await one.shown()).body == "We are here."
 
 
 async def test_everybody_else_gets_the_personalised_text(sending: SendingOf) -> None:

@@ -12,12 +12,14 @@ import pytest
 from activities.channels import Refused, Unknown
 from activities.database import Connection, Pool
 from activities.decisions import Verified, verify_decisions
-from activities.local_time import QuietHours
 from activities.receipts import Receipt, record_receipts
+from journeys.events import deposit_made
+from journeys.language import days, wait_for
 from journeys.names import Channel, Language, TemplateName
 from journeys.templates import Text, templates
 from journeys.variables import VariableType
 from rules.gates import HeldUntil, NextChannel, TryLater
+from rules.quiet_hours import QuietHours
 from tests.activities.test_gate_at_work import AMY, DAY, EVENING, HOUR, NOON, Desk, desk
 
 HERE = TemplateName("we-are-here")
@@ -119,7 +121,7 @@ async def expired(pool: Pool) -> None:
 
 
 async def overtaken(pool: Pool) -> None:
-    one = await desk(pool, reminds=True)
+    one = await desk(pool, within=lambda said: [wait_for(deposit_made, within=days(7), otherwise=[said])])
     await pool.execute(DEPOSIT)
     ask = replace(one.request.send, overtaken_by=(("deposit_made", NOON - DAY),))
     one.request = replace(one.request, send=ask, folded=9)
@@ -257,9 +259,9 @@ async def test_a_change_in_any_part_of_any_kind_is_found(pool: Pool, owner: Conn
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("text_hash = 'another'", "its words are not those that were handed over"),
-        ("text_hash = NULL", "it does not say what words were handed over"),
-        ("language = 'en'", "its words are not those that were handed over"),
+        ("text_hash = 'another'", "the words that left are not those that its text makes of its values"),
+        ("text_hash = NULL", "it does not say which words left"),
+        ("language = 'en'", "the words that left are not those that its text makes of its values"),
         ("outcome = 'failed'", "recorded as failed without a reason"),
     ],
 )

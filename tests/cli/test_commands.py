@@ -107,7 +107,7 @@ async def test_many_enter_by_a_condition_once_and_with_their_decisions(world: Li
     assert (entered.code, entered.out.startswith("3 entered (batch onboarding-guidance-")) == (0, True)
     again = await run("enter", JOURNEY, "--where", "tag('a')", *REASON)
     assert again.out.startswith("0 entered")
-    assert "3 were asked in this batch before and are not asked again: 3 entered, 0 did not." in again.out
+    assert "3 were asked in this batch before and not again: 3 entered, 0 did not." in again.out
     other = await run("enter", JOURNEY, "--where", "tag('a')", "--batch", "second", *REASON)
     assert (other.code, "3 not entered: already_running" in other.out) == (1, True)
     assert await world.rows("SELECT count(*) FROM entry_decision WHERE refused = ''") == [(3,)]
@@ -163,9 +163,24 @@ async def test_many_enter_by_a_file(world: Live, run: Run, tmp_path: Path) -> No
     assert (await run("enter", JOURNEY, "--file", file, *REASON)).out.startswith("2 entered")
     file.write_text(f"customer_id\n{world.customer('three')}\n")
     ran = await run("enter", JOURNEY, "--file", file, *REASON)
-    assert (ran.code, "customers are not known" in ran.err) == (2, True)
+    assert (ran.code, "1 customer is not known" in ran.err) == (2, True)
     file.write_text("customer_id\n" + '"C-2\n')
     assert "line 2" in (await run("enter", JOURNEY, "--file", file, *REASON)).err
+
+
+@pytest.mark.parametrize("wrong", ["C-0", "a b"])
+async def test_a_file_with_a_wrong_id_far_down_lets_nobody_enter(
+    world: Live, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    """It is read through before the first is asked."""
+    monkeypatch.setattr("cli.enter.KEPT_AT_ONCE", 1)
+    for name in ("one", "two"):
+        await world.consent(world.customer(name))
+    file = tmp_path / "ids.csv"
+    file.write_text("\n".join(["customer_id", *map(world.customer, ("one", "two")), wrong]) + "\n")
+    ran = await run("enter", JOURNEY, "--file", file, *REASON)
+    assert (ran.code, repr(wrong) in ran.err or "customer id" in ran.err) == (2, True)
+    assert await world.rows("SELECT count(*) FROM entry_decision") == [(0,)]
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -108,7 +108,7 @@ def test_a_deadline_at_the_end_takes_effect(small: Path, tmp_path: Path) -> None
 
 def test_every_run_gives_the_same_bytes(tmp_path: Path) -> None:
     """In one process or shared out over two: tables and report are the same."""
-    options = ("--event", "trade_executed", "--first-event-lead", "14d")
+    options = ("--event", "trade_executed", "--first-event-lead", "14d", "--customers", "400")
     for processes in ("1", "2"):
         command = [sys.executable, "starter.py", "rehearse", str(SAMPLE), *options, "--processes", processes]
         subprocess.run([*command, "--out", str(tmp_path / processes)], check=True, capture_output=True)
@@ -459,16 +459,17 @@ def test_what_cannot_be_run_is_told_in_one_line(
 
 
 def test_help_answers_at_once() -> None:
-    """Listing the commands imports none of them."""
+    """Listing the commands imports none of them. In processor time, so that it does not matter who else is at work."""
     best = min(_timed("--help") for _ in range(3))
     assert best < 0.4
 
 
 def _timed(*arguments: str) -> float:
-    started = time.perf_counter()
+    before = os.times()
     done = subprocess.run([sys.executable, "starter.py", *arguments], capture_output=True, text=True, check=True)
+    after = os.times()
     assert all(name in done.stdout for name in COMMANDS)
-    return time.perf_counter() - started
+    return after.children_user + after.children_system - before.children_user - before.children_system
 
 
 def test_the_whole_command_runs_as_a_process(small: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import tracemalloc
 from collections.abc import Collection
 from pathlib import Path
@@ -51,6 +52,18 @@ def test_one_table_is_read_from_every_way_to_write_it(file: Path, content: bytes
         (2 if not content.lstrip(b"\xef\xbb\xbf").startswith(b"{") else 1, {"id": "1", "word": "a"}),
         (3 if not content.lstrip(b"\xef\xbb\xbf").startswith(b"{") else 2, {"id": "2", "word": "b"}),
     ]
+
+
+def test_a_stream_is_refused_in_a_sentence() -> None:
+    """As of `<(…)` and of a pipe to /dev/stdin."""
+    out, into = os.pipe()
+    os.write(into, b"id\n1\n")
+    os.close(into)
+    try:
+        with pytest.raises(InputError, match="is a stream, which cannot be read twice: write it into a file"):
+            open_table(Path(f"/dev/fd/{out}"), needed=("id",))
+    finally:
+        os.close(out)
 
 
 def test_a_quoted_cell_may_hold_lines_commas_and_quotes(file: Path) -> None:
@@ -213,6 +226,36 @@ def test_a_run_without_rejects_takes_the_old_file_away(file: Path) -> None:
         pass
     rejects.leave()
     assert not rejects.file.exists()
+
+
+@pytest.mark.parametrize("content", ["My notes\n", "line,reason,row\n"])
+def test_a_file_that_holds_no_rejects_is_left_alone(file: Path, tmp_path: Path, content: str) -> None:
+    """Neither written over nor taken away."""
+    notes = tmp_path / "notes.txt"
+    notes.write_text(content)
+    with pytest.raises(InputError, match=r"notes\.txt holds no rejects of an earlier run: name another place"):
+        Rejects(file, notes)
+    assert notes.read_text() == content
+
+
+def test_rejects_that_replace_others_are_for_the_owner_alone(file: Path) -> None:
+    """Whatever the mode of the file that was there."""
+    with Rejects(file) as rejects:
+        rejects.add(Reject(1, "x", "is wrong"))
+    rejects.file.chmod(0o644)
+    with Rejects(file) as rejects:
+        rejects.add(Reject(2, "y", "is wrong"))
+    assert rejects.file.stat().st_mode & 0o777 == 0o600
+    assert "\n1," not in rejects.file.read_text(encoding="utf-8-sig")
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t"])
+def test_a_row_of_rejects_is_no_formula(file: Path, sign: str) -> None:
+    """A spreadsheet would compute it, and a formula can send what stands beside it elsewhere."""
+    with Rejects(file) as rejects:
+        rejects.add(Reject(1, f"{sign}HYPERLINK(1),x\n", f"{sign}1 is no id"))
+    with rejects.file.open(encoding="utf-8-sig", newline="") as stream:
+        assert list(csv.reader(stream))[1] == ["1", f"'{sign}1 is no id", f"'{sign}HYPERLINK(1),x"]
 
 
 def test_rejects_never_overwrite_the_file_itself(file: Path, tmp_path: Path) -> None:

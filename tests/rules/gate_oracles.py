@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from activities.local_time import QuietHours, quiet_until
+from activities.local_time import quiet_until
 from journeys.caps import CAPS
 from journeys.names import (
     Channel,
@@ -24,6 +24,7 @@ from journeys.names import (
 )
 from rules.caps import CountedTouch
 from rules.gates import Brake, Facts, Touch
+from rules.quiet_hours import QuietHours
 from rules.suitability import Investor, Product
 
 SERVICE, EDUCATION, MARKETING, ADVICE = (

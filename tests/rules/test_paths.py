@@ -343,18 +343,18 @@ def test_where_there_are_too_many_paths_the_last_instants_are_left_out() -> None
 
 def test_a_journey_with_too_many_paths_is_refused() -> None:
     """With the way out, and quickly."""
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(JourneyError, match=f"more than {MOST:,} paths: let fewer waits"):
         paths_of(published(trial(*map(three_ways, range(40)))))
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize("each", JOURNEYS, ids=lambda each: each.name)
 def test_all_paths_of_a_shipped_journey_are_found_within_a_second(each: Journey) -> None:
     """Check and preview are quick, and every step is on some path."""
-    started = time.perf_counter()
+    started = time.process_time()
     paths = paths_of(published(each), local_time=resolve_local_time)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert paths
 
 

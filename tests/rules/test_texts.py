@@ -183,6 +183,10 @@ HIDDEN = [
     (ENGLISH, "It is ｇｕａｒａｎｔｅｅｄ", "guaranteed"),
     (CHINESE, "本产品保\u200d本", "保本"),
     (CHINESE, "稳\ufeff赚", "稳赚"),
+    (CHINESE, "保\u3000本", "保本"),
+    (CHINESE, "保 \u200b 本", "保本"),
+    (CHINESE, "It is guaranteed", "guaranteed"),
+    (ENGLISH, "本产品保本", "保本"),
 ]
 
 

@@ -13,6 +13,7 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from activities.channels import Accepted, Unknown
 from activities.orders import command_from
+from activities.positions import stands_of
 from activities.templates import store_templates
 from cli.ordering import give, order
 from embedded import EmbeddedStack
@@ -23,6 +24,7 @@ from journeys.names import Channel, CustomerId
 from journeys.published import Published, with_templates
 from journeys.templates import templates
 from journeys.words import AnyStep
+from rules.card import render
 from rules.commands import Verb
 from rules.definitions import Catalogue, define
 from rules.state import Obeyed
@@ -83,6 +85,28 @@ async def test_a_skipped_wait_lets_the_text_go_out_now(stack: EmbeddedStack, dat
         assert (await told(world, amy, Verb.SKIP)).told == "slow: the wait at wait-9d is over"
         await world.settled(amy)
         assert await world.touches(amy) == [("welcome", "sent", "")]
+
+
+async def test_a_customer_without_events_who_is_entered_is_seen_where_they_wait(
+    stack: EmbeddedStack, database_url: str
+) -> None:
+    """Loaded from a file, entered by command: the books and the card say until when, as the workflow does."""
+    greeting = published("greeting", send("welcome"), wait(days(9)), send("welcome", id="again"))
+    async with live(stack, database_url, [greeting]) as world:
+        amy = world.customer("amy")
+        await world.consent(amy)
+        assert (await told(world, amy, Verb.ENTER, "greeting")).done
+        await world.settled(amy)
+        [run] = (await world.view(amy)).state.runs
+        async with world.pool.acquire() as connection:
+            [stand] = await stands_of(connection, CustomerId(amy))
+        assert run.deadline is not None
+        assert (stand.step, stand.waits_until) == (run.step, run.deadline)
+        assert f"{run.deadline:%Y-%m-%d %H:%M}" in next_action(render((await world.view(amy)).state))
+
+
+def next_action(card: str) -> str:
+    return next(line for line in card.splitlines() if "下一步" in line)
 
 
 async def test_an_ended_run_is_over_and_says_by_whom(stack: EmbeddedStack, database_url: str) -> None:

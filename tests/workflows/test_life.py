@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -12,9 +13,11 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 
 from activities.channels import Refused, Unknown
+from cli.ordering import give, order
 from embedded import EmbeddedStack
 from journeys.names import Channel, Stage
 from rules import definitions
+from rules.commands import Verb
 from tests.live import Live, live, sped_up
 
 
@@ -282,5 +285,10 @@ async def test_a_worker_that_lacks_a_published_journey_leaves_the_task_to_anothe
             async with world.working():
                 await world.event(amy, "trade_executed", ago(minutes=1))
                 await world.until(failed)
+                ending = order(Verb.END, amy, "growth-nudges", actor="a", reason="r", command_id="c-1")
+                ended = asyncio.create_task(give(world.client, ending))
+                await asyncio.wait([ended], timeout=0.5)
+                assert not ended.done(), "the server refuses updates meanwhile"
         async with world.working():
-            assert [run.journey for run in (await world.settled(amy)).state.runs] == ["growth-nudges"]
+            assert (await ended).done
+            assert (await world.settled(amy)).state.runs == []

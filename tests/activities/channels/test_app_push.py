@@ -281,9 +281,9 @@ async def test_a_message_that_got_no_connection_was_certainly_not_taken() -> Non
 
     with socket.socket() as listener:
         listener.bind((LOOPBACK, 0))
-        async with await asyncio.start_server(hang, sock=listener):
+        async with await asyncio.start_server(hang, sock=listener, backlog=2 * AT_ONCE):
             address = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-            async with app_push(address, KEY, timedelta(seconds=2)) as channel:
+            async with app_push(address, KEY, timedelta(seconds=4)) as channel:
                 many = [replace(MESSAGE, key=f"C-{number}/j/1/s/1") for number in range(AT_ONCE + 50)]
                 answers = await asyncio.gather(*map(channel.deliver, many))
     assert set(answers) == {Unknown("timed_out"), Postponed("not_connected")}
