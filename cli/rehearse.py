@@ -103,9 +103,11 @@ def assumptions(options: PlayOptions, consent: str) -> Sequence[str]:
 
 def _of_products(named: Sequence[ProductId], file: Path | None) -> Iterator[str]:
     """What is assumed of the products that the journeys name; nothing if they name none."""
-    if named and file is None:
+    if not named:
+        return
+    if file is None:
         yield f"Assumed: everybody is an investor who may have what the journeys name: {', '.join(named)}."
-    elif named:
+    else:
         yield f"Assumed: everybody is a C5 investor with a valid assessment; the products are those of {file.name}."
 
 
