@@ -7,7 +7,7 @@ published as another content, or under another name.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 import asyncpg
 
@@ -41,15 +41,24 @@ async def list_recalls(connection: Connection) -> list[Recall]:
 
 
 async def recall_template(
-    connection: Connection, template: TemplateName, content: ContentHash | None, *, reason: str, actor: str
+    connection: Connection,
+    template: TemplateName,
+    content: ContentHash | None,
+    *,
+    reason: str,
+    actor: str,
+    zone: tzinfo = UTC,
 ) -> Recall:
-    """Recall a template; the next gate sees it. Raises `InputError` if that is recalled already."""
+    """Recall a template; the next gate sees it.
+
+    Raises `InputError`, which tells a time in `zone`, if that is recalled already.
+    """
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock('template_recall'::regclass::oid::bigint)")
         for other in await list_recalls(connection):
             if other.template == template and other.content_hash in (None, content):
                 raise InputError(
-                    f"{template} is recalled already, since {other.recalled_at:%Y-%m-%d %H:%M %Z} by"
+                    f"{template} is recalled already, since {other.recalled_at.astimezone(zone):%Y-%m-%d %H:%M %Z} by"
                     f" {other.recalled_by}: nothing more to do"
                 )
         row = await connection.fetchrow(

@@ -28,7 +28,10 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True)
 class TouchLine:
-    """A planned touch, sent or not; each verdict has gate, result, reason and channel."""
+    """A planned touch, sent or not; each verdict has gate, result, reason and channel.
+
+    `receipts` is what the provider told later, the oldest first, each with kind, at, permanent and detail.
+    """
 
     planned_at: datetime
     journey: str
@@ -42,6 +45,7 @@ class TouchLine:
     settled_at: datetime | None
     verdicts: Sequence[dict[str, Any]]
     touch_id: int
+    receipts: Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,8 @@ class PointsLine:
 class Story:
     """Everything that was decided about a customer, each list with the newest last.
 
-    `earlier` is how much is left out because it happened before; `planned` and `sent` count all touches.
+    `earlier` is how much is left out because it happened before; `planned` and `sent` count all touches that were
+    decided, `held` those that a gate keeps back now.
     """
 
     customer_id: str
@@ -144,6 +149,7 @@ class Story:
     conversions: list[ConversionLine]
     planned: int = 0
     sent: int = 0
+    held: int = 0
     earlier: int = 0
 
 
@@ -155,6 +161,7 @@ class _Extent:
     earlier: int
     planned: int
     sent: int
+    held: int
 
 
 async def read_story(connection: Connection, customer_id: CustomerId, newest: int | None = None) -> Story:
@@ -176,6 +183,7 @@ async def read_story(connection: Connection, customer_id: CustomerId, newest: in
         conversions=await read_conversions(*asked),
         planned=extent.planned,
         sent=extent.sent,
+        held=extent.held,
         earlier=extent.earlier,
     )
 
@@ -197,7 +205,12 @@ async def _extent(connection: Connection, customer_id: CustomerId, newest: int |
         )
         SELECT since, (SELECT count(*) FROM happened WHERE at < since) AS earlier,
                (SELECT count(*) FROM touch WHERE customer_id = $1) AS planned,
-               (SELECT count(*) FROM touch WHERE customer_id = $1 AND outcome = 'sent') AS sent
+               (SELECT count(*) FROM touch WHERE customer_id = $1 AND outcome = 'sent') AS sent,
+               (SELECT count(DISTINCT (journey, entry, hold.step, occurrence))
+                  FROM touch_hold AS hold
+                  JOIN journey_run AS run USING (customer_id, journey, entry)
+                  LEFT JOIN touch USING (customer_id, journey, entry, step, occurrence)
+                 WHERE customer_id = $1 AND touch.touch_id IS NULL AND run.ended_at IS NULL) AS held
         FROM beginning
         """,
         customer_id,
@@ -245,7 +258,10 @@ async def read_touches(
     rows = await connection.fetch(
         """
         SELECT planned_at, journey, entry, step, template, message_class, channel, outcome, reason, settled_at,
-               verdicts, touch_id
+               verdicts, touch_id,
+               (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'at', at, 'permanent', permanent,
+                                                             'detail', detail) ORDER BY at, receipt_id), '[]')
+                  FROM receipt WHERE receipt.touch_id = touch.touch_id) AS receipts
         FROM touch WHERE customer_id = $1 AND planned_at >= coalesce($2::timestamptz, '-infinity')
         ORDER BY planned_at DESC, touch_id DESC LIMIT $3
         """,

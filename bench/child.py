@@ -97,7 +97,7 @@ async def _work(order: _Order, finished: Synchronized[int], ready: Connection) -
     # What Temporal's core says of tasks that took long on a busy machine is no news here.
     runtime = Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter="ERROR")))
     client = await connect({"target_host": order.temporal_address, "runtime": runtime})
-    pool = await open_pool(order.database_url)
+    pool = await open_pool(order.database_url, restricted=True)
     async with running(KINDS[order.kind](client, world(pool), order, finished)):
         ready.send("ready")
         await asyncio.Event().wait()

@@ -38,7 +38,7 @@ class _Statement:
 
 async def run(ground: Ground) -> Report:
     """Record one send's statements, then alternate: through the gates, and the bare statements."""
-    pool = await open_pool(ground.stack.database_url, size=POOL)
+    pool = await open_pool(ground.stack.database_url, size=POOL, restricted=True)
     try:
         wide = world(pool)
         definition = next(one for one in wide.catalogue.definitions if one.journey.name == JOURNEY)
@@ -75,7 +75,7 @@ def _report(samples: dict[str, list[float]], statements: Sequence[_Statement], e
 async def _recorded(ground: Ground, definition: Definition) -> tuple[list[_Statement], int]:
     """The statements of one send on a connection that is warm, and how often the database was spoken to."""
     logged: list[LoggedQuery] = []
-    pool = await open_pool(ground.stack.database_url, size=1)
+    pool = await open_pool(ground.stack.database_url, size=1, restricted=True)
     try:
         one = world(pool)
         for customer in ("sends-warm-up", "sends-recorded"):

@@ -76,7 +76,9 @@ def _show_card(card: Card, zone: ZoneInfo) -> None:
         zone,
     )
     _table("Last events", ("at", "event", "id"), [(e.occurred_at, e.name, e.event_id) for e in card.events], zone)
-    _table("Last touches", ("planned", "what", "where", "why"), [touch_line(touch) for touch in card.touches], zone)
+    _table(
+        "Last touches", ("planned", "what", "where", "why"), [touch_line(touch, zone) for touch in card.touches], zone
+    )
 
 
 def _next(run: Stand, card: Card, zone: ZoneInfo) -> str:

@@ -126,7 +126,7 @@ def _show(event: Outgoing, aftermath: Aftermath, zone: ZoneInfo) -> None:
         return
     before, after = aftermath.stage_before or "none", aftermath.stage or "none"
     click.echo(f"Stage: {after}" if before == after else f"Stage: {before} → {after}")
-    if lines := sorted(happenings(aftermath.since), key=lambda line: line[0]):
+    if lines := sorted(happenings(aftermath.since, zone), key=lambda line: line[0]):
         click.echo()
         print_table(("when", "what", "where", "why"), lines, zone=zone)
         click.echo()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from activities.story import BrakeLine, CommandLine, ConversionLine, EntryLine, HoldLine, Story, TouchLine
+from cli.show import told
 
 Line = tuple[datetime, str, str, str]
 
 
-def happenings(story: Story) -> Iterator[Line]:
-    """A story as lines (when, what, where, why), kind by kind."""
+def happenings(story: Story, zone: ZoneInfo) -> Iterator[Line]:
+    """A story as lines (when, what, where, why), kind by kind; times in the sentences are in the zone."""
     yield from map(_entry, story.entries)
-    yield from map(touch_line, story.touches)
-    yield from map(_hold, story.holds)
+    yield from (touch_line(touch, zone) for touch in story.touches)
+    yield from (_hold(hold, zone) for hold in story.holds)
     yield from map(_command, story.commands)
     yield from map(_brake, story.brakes)
     for row in story.points:
@@ -37,17 +40,26 @@ def _conversion(row: ConversionLine) -> Line:
     return row.occurred_at, "goal reached", f"{row.journey} (entry {row.entry})", f"{row.event_id}, {credit}{undone}"
 
 
-def touch_line(touch: TouchLine) -> Line:
+def touch_line(touch: TouchLine, zone: ZoneInfo) -> Line:
+    """A touch; beside the reason what the provider told of it later."""
     done = {"sent": "sent", "withheld": "not sent", "failed": "failed", "in_doubt": "in doubt", "claimed": "on its way"}
     where = f"{touch.journey} / {touch.step} on {touch.channel}"
-    return touch.planned_at, f"{done[touch.outcome]}: {touch.template}", where, _why(touch)
+    why = "; ".join(filter(None, (_why(touch), *(_receipt(one, zone) for one in touch.receipts))))
+    return touch.planned_at, f"{done[touch.outcome]}: {touch.template}", where, why
 
 
-def _hold(hold: HoldLine) -> Line:
+def _receipt(receipt: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """What became of a message, and when; of a bounce also whether the customer can be reached there any more."""
+    for_good = " for good" if receipt["permanent"] else ""
+    detail = f" ({receipt['detail']})" if receipt["detail"] else ""
+    return f"{receipt['kind']}{for_good} {told(datetime.fromisoformat(receipt['at']), zone)}{detail}"
+
+
+def _hold(hold: HoldLine, zone: ZoneInfo) -> Line:
     what = f"{'was held' if hold.over else 'held'}: {hold.template}"
     where = f"{hold.journey} / {hold.step} on {hold.channel}"
     times = f", looked at {hold.looks} times" if hold.looks > 1 else ""
-    return hold.held_at, what, where, f"{hold.reason}, until {hold.held_until:%Y-%m-%d %H:%M} UTC{times}"
+    return hold.held_at, what, where, f"{hold.reason}, until {told(hold.held_until, zone)}{times}"
 
 
 def _command(command: CommandLine) -> Line:

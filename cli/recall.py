@@ -44,9 +44,10 @@ def recalls(as_json: bool) -> None:
 
 
 async def _recall(template: TemplateName, content: str | None, reason: str, actor: str) -> None:
-    async with open_database(load_settings()) as connection:
+    settings = load_settings()
+    async with open_database(settings) as connection:
         hash = None if content is None else await _content(connection, template, content)
-        await recall_template(connection, template, hash, reason=reason, actor=actor)
+        await recall_template(connection, template, hash, reason=reason, actor=actor, zone=settings.default_zone)
     of = "" if hash is None else f" with content {hash[:12]}"
     click.echo(f"{template}{of} is recalled: from the next gate on, nobody is sent it.")
 

@@ -117,9 +117,10 @@ def _with_texts(story: dict[str, Any], texts: Texts | None) -> dict[str, Any]:
 
 def _show_story(story: Story, zone: ZoneInfo) -> None:
     """One table in the order in which things happened; the newest are on the screen at its end."""
-    lines = sorted(happenings(story), key=lambda line: line[0])
+    lines = sorted(happenings(story, zone), key=lambda line: line[0])
     print_table(("when", "what", "where", "why"), lines, zone=zone, title=f"What happened to {story.customer_id}")
-    touches = f"{story.planned:,} touch{'' if story.planned == 1 else 'es'} planned, {story.sent:,} of them sent."
+    planned, held = story.planned + story.held, f", {story.held:,} held" if story.held else ""
+    touches = f"{planned:,} touch{'' if planned == 1 else 'es'} planned, {story.sent:,} of them sent{held}."
     click.echo(f"\n{touches}{_left_out(story)}")
 
 
@@ -132,7 +133,7 @@ def _left_out(story: Story) -> str:
 def _show_texts(touches: Sequence[TouchLine], texts: Texts, zone: ZoneInfo) -> None:
     """The words as the customer got them, or would have got them if the touch had not been withheld."""
     for touch in touches:
-        at, what, where, _ = touch_line(touch)
+        at, what, where, _ = touch_line(touch, zone)
         click.echo(f"\n{told(at, zone)}  {what}, {where}")
         text = texts.get(touch.touch_id)
         words = "\n".join(_words(touch.channel, text)) if text else "(its text could not be filled in)"

@@ -13,7 +13,7 @@ from journeys.words import all_steps
 from rules.definitions import definition
 from rules.life import What, next_deadline
 from rules.state import CustomerState, EndedNote, Phase, Run, TouchNote
-from rules.wording import LABELS, label, reason
+from rules.wording import LABELS, hold_reason, label, reason
 
 LONGEST = 16_000
 """Bytes; the UI asks for the card in an address, where a Chinese character takes nine."""
@@ -101,7 +101,7 @@ def _present(run: Run, language: Language) -> str:
         case Phase.WAITING if run.deadline:
             return f"{label('waiting until', language)} {_time(run.deadline)} UTC"
         case Phase.HELD if run.deadline:
-            why = f" · {reason(run.held_for, language)}" if run.held_for else ""
+            why = f" · {hold_reason(run.held_for, language)}" if run.held_for else ""
             return f"{label('held until', language)} {_time(run.deadline)} UTC{why}"
         case _:
             return label("working", language)

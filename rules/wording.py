@@ -67,9 +67,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "unreachable": ("该渠道当前无法联系到您。", "We cannot reach you on this channel at present."),
     "stale": ("消息已过时效，因此未发送。", "The message was no longer timely, so it was not sent."),
     "overtaken": ("您已完成该操作，无需再提醒。", "You had already done it, so no reminder was needed."),
-    "brake": ("该消息已被暂停发送。", "This message has been put on hold by us."),
+    "brake": ("该消息已取消发送。", "This message has been cancelled."),
     "goal": ("您已达成目标，无需再发送。", "You had reached the goal already."),
-    "account_closed": ("您已销户，因此未发送。", "Your account was closed, so it was not sent."),
+    "account_closed": ("您的账户已注销，我们不再发送消息。", "Your account is closed: we send no more messages."),
+    "closed": ("您的账户已注销，我们不再发送消息。", "Your account is closed: we send no more messages."),
     "opted_out_of_marketing": ("您已退订此类消息。", "You have opted out of such messages."),
     "exit": ("旅程已结束，因此未发送。", "The journey had ended, so it was not sent."),
     "expired": ("旅程已到期结束，因此未发送。", "The journey had ended, so it was not sent."),
@@ -89,21 +90,24 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "To learn what helps, some customers do not get such messages.",
     ),
     "paused": ("旅程已暂停。", "The journey has been paused by us."),
-    "quiet_hours": ("现为休息时段，消息将在其后发送。", "It is your quiet time; the message follows when it ends."),
+    "quiet_hours": ("现为免打扰时段，稍后发送。", "It is a quiet time now: the message follows later."),
     "cap": ("为避免打扰，近期消息数量已达上限。", "You have had enough messages from us lately."),
     "class_not_carried": ("该渠道不用于此类消息。", "This channel is not used for such messages."),
     "not_approved": ("消息内容尚未通过审核或审核已过期。", "The text is not approved, or its approval has ended."),
-    "recalled": ("该消息已被撤回。", "We have recalled this message."),
+    "recalled": ("该消息已停止使用，未向您发送。", "This message is no longer in use and was not sent to you."),
     "budget": ("本次活动名额已满。", "The messages of this campaign have all been given out."),
     "suppressed": ("根据您的情况，我们已暂停向您发送消息。", "We have stopped sending you messages."),
     "complaint": ("您的投诉正在处理，期间不发送消息。", "While your complaint is open, we send you nothing."),
-    "deceased": ("该客户已停止接收消息。", "Messages to this customer have been stopped."),
+    "deceased": ("消息已停止发送。", "Messages have been stopped."),
     "legal": ("根据相关规定，暂不能向您发送消息。", "For legal reasons we may not send you messages at present."),
     "unsuitable": ("该产品与您的适当性信息不匹配。", "The product does not match what we know of you as an investor."),
     "product_unknown": ("产品信息尚未登记，因此未发送。", "The product is not in our catalogue, so it was not sent."),
     "product_not_offered": ("该产品目前不在销售期。", "The product is not on offer at present."),
-    "not_assessed": ("您尚未完成风险测评。", "You have not completed a risk assessment."),
-    "assessment_expired": ("您的风险测评已过期，请重新测评。", "Your risk assessment has expired."),
+    "not_assessed": ("请先完成风险测评。", "Please complete the risk assessment first."),
+    "assessment_expired": (
+        "您的风险测评已过期，请重新测评。",
+        "Your risk assessment has expired: please take it again.",
+    ),
     "above_risk_class": (
         "产品风险高于您的风险承受等级。",
         "The product carries more risk than your risk class allows.",
@@ -118,6 +122,12 @@ REASONS: Mapping[str, tuple[str, str]] = {
 }
 
 
+HOLDS: Mapping[str, tuple[str, str]] = {
+    "brake": ("该消息已暂缓发送。", "We have put this message on hold."),
+}
+"""Of a touch that is held, where the sentence for one that was not sent would say too much."""
+
+
 def label(name: str, language: Language) -> str:
     """A label in a language; a word that is in no table stands for itself."""
     return _in(LABELS.get(name), language) or name
@@ -127,6 +137,11 @@ def reason(name: str, language: Language) -> str:
     """A reason as a sentence; of 'exit: account_closed' the event decides, of 'overtaken: deposit_made' the word."""
     word, _, event = name.partition(": ")
     return _in(REASONS.get(event) or REASONS.get(word), language) or name
+
+
+def hold_reason(name: str, language: Language) -> str:
+    """Why a touch is held, as a sentence: it may go out yet."""
+    return _in(HOLDS.get(name), language) or reason(name, language)
 
 
 def _in(texts: tuple[str, str] | None, language: Language) -> str:

@@ -148,12 +148,12 @@ def test_why_tells_the_story_in_its_order(sojourn: Sojourn) -> None:
         "no_consent (consent on inbox: no_consent)",
         "held: what-is-new",
         "win-back / what-is-new on app_push",
-        "brake, until 2026-03-07 02:46 UTC, looked at 3 times",
+        "brake, until 2026-03-07 10:46 CST, looked at 3 times",
         "pause_journey",
         "li: complaint",
         "refused: end_journey",
         "wang: asked for (there is no run of growth-nudges)",
-        "2 touches planned, 1 of them sent.",
+        "3 touches planned, 1 of them sent, 1 held.",
     ]
     places = [out.find(words) for words in told]
     assert -1 not in places
@@ -161,11 +161,31 @@ def test_why_tells_the_story_in_its_order(sojourn: Sojourn) -> None:
 
 
 @pytest.mark.usefixtures("life")
+def test_what_a_provider_told_later_stands_beside_the_touch(sojourn: Sojourn, books: Books) -> None:
+    """Or support would say of a message that bounced that it had arrived."""
+    books.write(
+        """
+        INSERT INTO receipt (channel, receipt_id, touch_id, customer_id, kind, at, permanent, detail, source)
+        SELECT channel, 'r-' || kind, touch_id, customer_id, kind, at, permanent, detail, 'file'
+        FROM touch, (VALUES ('opened', timestamptz '2026-03-02T04:00Z', false, ''),
+                            ('bounced', timestamptz '2026-03-02T03:00Z', true, 'gone'))
+                    AS told (kind, at, permanent, detail)
+        WHERE template = 'welcome'
+        """
+    )
+    said = "bounced for good 2026-03-02 11:00 CST (gone); opened 2026-03-02 12:00 CST"
+    assert said in " ".join(sojourn("why", "C-1").out.split())
+    assert "bounced for good 2026-03-02 11:00 CST" in " ".join(sojourn("customer", "C-1").out.split())
+    told = json.loads(sojourn("why", "C-1", "--json").out)["touches"][0]["receipts"]
+    assert [(one["kind"], one["permanent"]) for one in told] == [("bounced", True), ("opened", False)]
+
+
+@pytest.mark.usefixtures("life")
 def test_why_shows_the_newest_and_says_how_many_there_are_before(sojourn: Sojourn) -> None:
     """Fifty at first, so that the answer is there at once; all, or so many as one says; programs get all."""
     out = sojourn("why", "C-1", "--limit", 3).out
     assert [words in out for words in ("refused: end_journey", "what-is-new", "sent: welcome")] == [True, True, False]
-    assert "2 touches planned, 1 of them sent. 8 earlier lines are not shown: --all shows them" in out
+    assert "3 touches planned, 1 of them sent, 1 held. 8 earlier lines are not shown: --all shows them" in out
     assert "not shown" not in sojourn("why", "C-1", "--all").out
     story, newest = (json.loads(sojourn("why", "C-1", "--json", *limit).out) for limit in ((), ("--limit", 3)))
     assert (len(story["touches"]), story["earlier"]) == (2, 0)

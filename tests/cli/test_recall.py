@@ -35,6 +35,7 @@ def test_what_is_recalled_already_is_said_so(sojourn: Sojourn, books: Books) -> 
     ran = sojourn("recall", "welcome", "--content", WELCOME, "--reason", "again")
     assert ran.code == 2
     assert "welcome is recalled already, since" in ran.err
+    assert " CST by " in ran.err
     assert len(books.rows(RECALLED)) == 2
 
 

@@ -127,10 +127,17 @@ def test_the_card_says_where_a_customer_stands_and_what_comes_next(onboarding: R
 def test_the_card_says_why_a_touch_is_held(onboarding: Run) -> None:
     """Until when, and a sentence that may be said to the customer, in the card's language."""
     onboarding.step, onboarding.phase, onboarding.held_for = StepId("first-product"), Phase.HELD, "brake"
-    assert "**held until 2026-03-05 04:00 UTC · This message has been put on hold by us.**" in card.render(
+    assert "**held until 2026-03-05 04:00 UTC · We have put this message on hold.**" in card.render(
         customer(onboarding)
     )
-    assert "该消息已被暂停发送。" in card.render(customer(onboarding, language=Language.CHINESE))
+    assert "该消息已暂缓发送。" in card.render(customer(onboarding, language=Language.CHINESE))
+
+
+def test_a_brake_that_drops_is_told_as_what_it_is() -> None:
+    """A message that was dropped does not follow."""
+    state = customer(language=Language.CHINESE)
+    state.touches = [TouchNote(MONDAY, JourneyName("win-back"), StepId("we-are-here"), "withheld", "brake")]
+    assert "✗ 未发送 · 该消息已取消发送。" in card.render(state)
 
 
 def test_what_a_person_should_look_at_is_told_in_the_language_of_the_card(onboarding: Run) -> None:

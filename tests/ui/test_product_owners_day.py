@@ -194,4 +194,4 @@ async def test_a_thousand_are_loaded_the_churned_are_won_back_at_a_pace_it_is_st
     async with browser_page() as page:
         await says_why(page, up, got[0], "✓ 已发送")
         await says_why(page, up, WITHOUT_CONSENT, "✗ 未发送 · 您未同意通过该渠道接收此类消息。")
-        await says_why(page, up, stopped, "✗ 未发送 · 该消息已被暂停发送。")
+        await says_why(page, up, stopped, "✗ 未发送 · 该消息已取消发送。")
