@@ -3,6 +3,7 @@
 A command is imported when it is called, so that help answers at once: to add one, add a line to `COMMANDS`.
 """
 
+import difflib
 from importlib import import_module
 from typing import NamedTuple
 
@@ -65,6 +66,15 @@ class LazyGroup(click.Group):
         module, _, attribute = lazy.target.partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            ctx.fail(f"there is no command {args[0]!r}: {meant}`starter.py --help` lists them all.")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

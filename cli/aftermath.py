@@ -148,7 +148,7 @@ def _still_open(event: Outgoing, fate: Fate | None, view: CustomerView | None) -
     if view is None:
         return (
             "no worker has taken it up yet: it is kept, and takes effect as soon as one runs"
-            " (`starter.py up`, or `python worker.py`)"
+            " (`starter.py up`, or `.venv/bin/python worker.py`)"
         )
     if view.busy:
         return f"the workflow is still at work on it: `starter.py why {event.customer_id}` will tell"

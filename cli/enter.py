@@ -24,7 +24,7 @@ from cli.edge import run_async, some_rejected
 from cli.known import known_journey
 from cli.ordering import Order, Tally, give, give_all, order
 from cli.servers import connect_temporal
-from cli.show import progress
+from cli.show import counted, progress
 from cli.tabular import Reject, open_table
 from cli.where import parse_where
 from errors import InputError
@@ -201,7 +201,8 @@ async def _fresh(connection: Connection, customer_ids: Sequence[CustomerId], man
     unknown = [row["customer_id"] for row in rows if not row["known"]]
     if unknown:
         raise InputError(
-            f"{len(unknown)} customers are not known, the first is {unknown[0]!r}: load them first, with"
+            f"{counted(len(unknown), 'customer')} {_were(len(unknown), 'is', 'are')} not known, the first is"
+            f" {unknown[0]!r}: load them first, with"
             " `starter.py customers`"
         )
     many.before["entered"] += sum(row["entered"] > 0 for row in rows)
@@ -216,7 +217,7 @@ async def _count(fresh: AsyncIterator[Asked], many: Many) -> None:
     async for _ in fresh:
         number += 1
     click.echo(
-        f"{number:,} customers would be asked to enter {many.journey.name} {many.journey.version}"
+        f"{counted(number, 'customer')} would be asked to enter {many.journey.name} {many.journey.version}"
         f" (batch {many.batch}); nothing was done."
     )
     _tell_before(many)
@@ -256,6 +257,11 @@ def _tell(tally: Tally, many: Many) -> None:
 def _tell_before(many: Many) -> None:
     if asked := many.before.total():
         click.echo(
-            f"{asked:,} were asked in this batch before and are not asked again: {many.before['entered']:,} entered,"
+            f"{asked:,} {_were(asked, 'was', 'were')} asked in this batch before and not again:"
+            f" {many.before['entered']:,} entered,"
             f" {many.before['refused']:,} did not. To ask them anew, give another --batch."
         )
+
+
+def _were(number: int, one: str, several: str) -> str:
+    return one if number == 1 else several

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import click
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
@@ -20,6 +21,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import TASK_QUEUE, WORKFLOW_TYPE, workflow_id
+from cli.show import counted
 from engine import refusal
 from errors import EngineError, InputError, SojournError
 from journeys.names import CustomerId
@@ -167,13 +169,9 @@ async def give_all(
     show: Callable[[int], None] = lambda done: None,
 ) -> Tally:
     """Give many commands, so many at once, and no more than `a_minute`; each customer's fate goes into the tally."""
-    giver, free, pace = _Giver(give_one, show), asyncio.Semaphore(concurrency), _Pace(a_minute)
+    giver = _Giver(give_one, show)
     try:
-        async with asyncio.TaskGroup() as group:
-            async for command in orders:
-                await free.acquire()
-                await pace.next()
-                group.create_task(giver.give(command)).add_done_callback(lambda _: free.release())
+        await _give_each(orders, giver, concurrency, a_minute)
     except* SojournError as problems:
         problem = problems.exceptions[0]
     else:
@@ -181,12 +179,31 @@ async def give_all(
     raise _how_far(problem, giver.tally) from problem
 
 
+async def _give_each(orders: AsyncIterator[Order], giver: _Giver, concurrency: int, a_minute: int | None) -> None:
+    """As many at once as may be. Interrupted, it says how far it came: there is nobody left to ask."""
+    free, pace = asyncio.Semaphore(concurrency), _Pace(a_minute)
+    try:
+        async with asyncio.TaskGroup() as group:
+            async for command in orders:
+                await free.acquire()
+                await pace.next()
+                group.create_task(giver.give(command)).add_done_callback(lambda _: free.release())
+    except asyncio.CancelledError:
+        click.echo(f"Stopped. {_done(giver.tally)} Run the command again, and it goes on from there.", err=True)
+        raise
+
+
+def _done(tally: Tally) -> str:
+    were = "was" if tally.done == 1 else "were"
+    return f"{counted(tally.done, 'command')} {were} done, and {tally.refused.total():,} refused."
+
+
 def _how_far(problem: Exception, tally: Tally) -> SojournError:
     """What kept the commands from going on, with what was done by then."""
     kind = InputError if isinstance(problem, InputError) else EngineError
     return kind(
-        f"{str(problem).rstrip('.')}. Before that, {tally.done:,} commands were done, and {tally.refused.total():,}"
-        " refused. Run the command again when that is mended: what was done is not done twice."
+        f"{str(problem).rstrip('.')}. Before that, {_done(tally)}"
+        " Run the command again when that is mended: what was done is not done twice."
     )
 
 

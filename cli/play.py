@@ -160,7 +160,7 @@ async def _until_worked(client: Client) -> None:
         if (await client.workflow_service.describe_task_queue(request)).pollers:
             return
         await asyncio.sleep(0.1)
-    raise StackError("The worker does not start: run `python worker.py` by hand to see why.")
+    raise StackError("The worker does not start: run `.venv/bin/python worker.py` by hand to see why.")
 
 
 async def _start_programs(stack: EmbeddedStack, opened: AsyncExitStack) -> None:

@@ -10,6 +10,8 @@ import click
 from activities.quarantine import RejectedLine, read_rejected
 from cli.database import open_database
 from cli.edge import run_async
+from cli.json_object import data_option
+from cli.resend import Correction
 from cli.resend import send_again as send_event_again
 from cli.show import print_json, print_table
 from errors import InputError
@@ -20,15 +22,18 @@ CONTENT_SHOWN = 200
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--send-again", type=int, metavar="ID", help="Send one of them again, as it came or with other data.")
+@click.option("--send-again", type=int, metavar="ID", help="Send one of them again, as it came or corrected.")
 @click.option("--data", metavar="JSON", help="With --send-again: the corrected data of the event.")
-def rejected(as_json: bool, send_again: int | None, data: str | None) -> None:
+@click.option("--name", metavar="NAME", help="With --send-again: the corrected name of the event.")
+@click.option("--at", metavar="TIME", help="With --send-again: when it happened, as in 2026-11-22T09:00:00+08:00.")
+def rejected(as_json: bool, send_again: int | None, data: str | None, name: str | None, at: str | None) -> None:
     """List the events that could not be taken, with the reason; correct them and send them again."""
-    if data is not None and send_again is None:
-        raise InputError("--data corrects one event: say which with --send-again ID")
+    if send_again is None and (data, name, at) != (None, None, None):
+        raise InputError("--data, --name and --at correct one event: say which with --send-again ID")
     settings = load_settings()
     if send_again is not None:
-        click.echo(run_async(send_event_again(settings, send_again, data)))
+        correction = Correction(None if data is None else data_option(data), name, at)
+        click.echo(run_async(send_event_again(settings, send_again, correction)))
         return
     lines = run_async(_read_rejected())
     if as_json:
@@ -55,7 +60,9 @@ def _show_rejected(lines: list[RejectedLine], zone: ZoneInfo) -> None:
         zone=zone,
         title="Rejected",
     )
-    click.echo("\nCorrect one and send it again: starter.py rejected --send-again ID [--data JSON]")
+    click.echo(
+        "\nCorrect one and send it again: starter.py rejected --send-again ID [--data JSON] [--name NAME] [--at TIME]"
+    )
 
 
 def _short(content: str) -> str:

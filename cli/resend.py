@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from activities.quarantine import RejectedLine, mark_resent, read_one_rejected
 from cli.database import open_database
-from cli.json_object import data_option
 from errors import InputError
 from journeys.names import CustomerId
 from rules.customer_id import check_customer_id
@@ -19,8 +19,17 @@ _MASKED = re.compile(r"\w{2}…\w{2}")
 _OTHERWISE = "send the event with `starter.py event CUSTOMER NAME --data … --at … --id …`"
 
 
-async def send_again(settings: Settings, rejected_id: int, data: str | None) -> str:
-    """Send a rejected event again, with other data if given; answers what became of it.
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What is said otherwise of an event; none leaves it as it came."""
+
+    data: Mapping[str, Any] | None = None
+    name: str | None = None
+    at: str | None = None
+
+
+async def send_again(settings: Settings, rejected_id: int, correction: Correction) -> str:
+    """Send a rejected event again, corrected if that is given; answers what became of it.
 
     Raises `InputError` if there is no such event, or if what was kept of it cannot be sent.
     """
@@ -28,18 +37,21 @@ async def send_again(settings: Settings, rejected_id: int, data: str | None) -> 
         if (line := await read_one_rejected(connection, rejected_id)) is None:
             raise InputError(f"nothing rejected has the id {rejected_id}: `starter.py rejected` lists the ids")
         customer_id = check_customer_id(line.customer_id)
-        event = corrected(line, data_option(data) if data is not None else None)
+        event = corrected(line, correction)
         # Marked before it goes out, and kept only if it did: were it rejected again at once, the mark would hide that.
         async with connection.transaction():
             await mark_resent(connection, rejected_id)
             return await _send(settings, customer_id, event)
 
 
-def corrected(line: RejectedLine, data: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The event to send: as it came, with other data if given. Raises `InputError` if it cannot be made out."""
+def corrected(line: RejectedLine, correction: Correction) -> dict[str, Any]:
+    """The event to send: as it came, but for what is corrected. Raises `InputError` if it cannot be made out."""
     event = _event(line)
-    if data is not None:
-        event["data"] = dict(data)
+    if correction.data is not None:
+        event["data"] = dict(correction.data)
+    event |= {
+        field: said for field, said in (("name", correction.name), ("occurred_at", correction.at)) if said is not None
+    }
     if _MASKED.search(json.dumps(event, ensure_ascii=False)):
         raise InputError(
             f"what was kept of {line.rejected_id} has masked numbers in it: give the whole data with --data,"

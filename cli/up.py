@@ -78,17 +78,19 @@ def _web_address(stack: EmbeddedStack) -> str:
 def _announce(stack: EmbeddedStack) -> None:
     """Where everything is. Secrets are named, not shown: a terminal is often looked at by several."""
     web, memory = _web_address(stack), stack.folder.path / "memory.json"
+    python = sys.executable.removeprefix(f"{Path.cwd()}/")
     database = stack.database_url.rpartition("@")[2]
     said = f"""
         Customers     {stack.ui_url}  (Temporal's UI)
         Pushes        http://{web}/pushes  (what the local gateway got)
+        Receipts      http://{web}/receipts/app_push  (key id {_KEY_ID}, secret: secrets.push-gateway in {memory})
         Inbox         http://{web}/customers/ID/inbox  (bearer token: secrets.inbox in {memory})
         Temporal      {stack.temporal_address}, HTTP API {stack.http_url}
         Database      postgresql://sojourn@{database}  (password: secrets.postgres in {memory})
 
         In another terminal, in this folder:
-            python {sys.argv[0]} event C-1001 app_registered
-            python {sys.argv[0]} why C-1001
+            {python} {sys.argv[0]} event C-1001 app_registered
+            {python} {sys.argv[0]} why C-1001
         In another folder, first:
             export SOJOURN_STATE={stack.folder.path}
         Ctrl-C ends it; everything is kept.

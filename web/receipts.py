@@ -25,7 +25,7 @@ from starlette.routing import Route
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.channels.signature import KEY_ID, SigningKey, Verdict, verify
+from activities.channels.signature import KEY_ID, SIGNATURE, TIMESTAMP, SigningKey, Verdict, verify
 from activities.contracts import RECORD_EVENT, TASK_QUEUE, WORKFLOW_TYPE, workflow_id
 from activities.receipts import MOST, MessageEvent, Receipt, Recorded, record_receipts, tell_events
 from errors import EngineError
@@ -37,6 +37,15 @@ PATIENCE = timedelta(seconds=5)
 """How long Temporal may take for one event: the provider waits."""
 
 _LOG = logging.getLogger(__name__)
+
+_REMEDIES = {
+    Verdict.MISSING: f"send the headers {KEY_ID}, {TIMESTAMP} and {SIGNATURE}",
+    Verdict.UNKNOWN_KEY: f"{KEY_ID} names no key of this channel; its keys are those of SOJOURN_RECEIPT_KEYS and the"
+    " gateway's own",
+    Verdict.FORGED: f"{SIGNATURE} does not fit: make it of `timestamp + '.' + body`, byte for byte, with the secret of"
+    " the key that is named",
+    Verdict.OUTDATED: f"{TIMESTAMP} is not within 5 minutes of the time here: sign anew, in seconds since 1970",
+}
 
 
 class Receipts:
@@ -127,7 +136,7 @@ def _check(verdict: Verdict) -> None:
     """HTTPException 401 if a signature is not valid."""
     if verdict is not Verdict.VALID:
         _LOG.warning("receipts were refused: signature %s", verdict)
-        raise HTTPException(401, f"The signature is {verdict}: sign the time and the body, as docs/contract.md says.")
+        raise HTTPException(401, f"{verdict}: {_REMEDIES[verdict]} (docs/contract.md, Receipts).")
 
 
 def _channel(request: Request) -> Channel:

@@ -107,7 +107,7 @@ async def test_many_enter_by_a_condition_once_and_with_their_decisions(world: Li
     assert (entered.code, entered.out.startswith("3 entered (batch onboarding-guidance-")) == (0, True)
     again = await run("enter", JOURNEY, "--where", "tag('a')", *REASON)
     assert again.out.startswith("0 entered")
-    assert "3 were asked in this batch before and are not asked again: 3 entered, 0 did not." in again.out
+    assert "3 were asked in this batch before and not again: 3 entered, 0 did not." in again.out
     other = await run("enter", JOURNEY, "--where", "tag('a')", "--batch", "second", *REASON)
     assert (other.code, "3 not entered: already_running" in other.out) == (1, True)
     assert await world.rows("SELECT count(*) FROM entry_decision WHERE refused = ''") == [(3,)]
@@ -163,7 +163,7 @@ async def test_many_enter_by_a_file(world: Live, run: Run, tmp_path: Path) -> No
     assert (await run("enter", JOURNEY, "--file", file, *REASON)).out.startswith("2 entered")
     file.write_text(f"customer_id\n{world.customer('three')}\n")
     ran = await run("enter", JOURNEY, "--file", file, *REASON)
-    assert (ran.code, "customers are not known" in ran.err) == (2, True)
+    assert (ran.code, "1 customer is not known" in ran.err) == (2, True)
     file.write_text("customer_id\n" + '"C-2\n')
     assert "line 2" in (await run("enter", JOURNEY, "--file", file, *REASON)).err
 

@@ -77,6 +77,14 @@ def test_a_wrong_call_is_one_line_and_code_two(arguments: list[str], capsys: pyt
     assert capsys.readouterr().err.startswith("error: ")
 
 
+def test_a_command_that_there_is_not_is_told_with_the_way_to_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    """And with the one that was probably meant."""
+    exit_code(starter, ["custmer", "C-1"])
+    assert capsys.readouterr().err == (
+        "error: there is no command 'custmer': did you mean customer? `starter.py --help` lists them all.\n"
+    )
+
+
 def test_without_arguments_the_help_is_shown() -> None:
     """On the error output, with code 2: nothing was done."""
     done = subprocess.run([sys.executable, "starter.py"], capture_output=True, text=True, check=False)

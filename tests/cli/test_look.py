@@ -290,6 +290,19 @@ def test_a_rejected_event_is_corrected_and_sent_again(
     assert books.value("SELECT resent_at IS NOT NULL FROM rejected_event")
 
 
+def test_a_wrong_name_and_a_wrong_time_are_corrected(
+    sojourn: Sojourn, books: Books, sent: list[tuple[str, Mapping[str, Any]]]
+) -> None:
+    """The data stay."""
+    number = reject(books, CONTENT)
+    corrected = ("--name", "withdrawal_made", "--at", "2026-03-06T10:00:00+08:00")
+    assert sojourn("rejected", "--send-again", number, *corrected).code == 0
+    ((_, event),) = sent
+    assert (event["name"], event["occurred_at"]) == ("withdrawal_made", "2026-03-06T10:00:00+08:00")
+    assert event["data"] == {"amount": "x"}
+    assert sojourn("rejected", *corrected).code == 2
+
+
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 REJECTED_AGAIN = "UPDATE rejected_event SET resent_at = NULL"
 
@@ -402,8 +415,13 @@ def test_records_that_do_not_hold_are_listed_with_exit_code_1(sojourn: Sojourn) 
     ran = sojourn("why", "C-1", "--verify")
     assert ran.code == 1
     assert "C-1/win-back/1/we-are-here/1, withheld: the record is not whole" in ran.out
-    assert ran.out.endswith("C-1: 0 of 2 records agree with the gates on the facts they hold.\n")
-    assert len(json.loads(sojourn("why", "C-1", "--verify", "--json").out)["disagree"]) == 2
+    assert "C-1/win-back/1/what-is-new/1, held for brake on app_push: the record is not whole" in ran.out
+    assert ran.out.endswith(
+        "C-1: 0 of 4 records agree with the gates on the facts they hold, 0 differ, 4 cannot be judged again"
+        " (2 touches, 2 holds).\n"
+    )
+    told = json.loads(sojourn("why", "C-1", "--verify", "--json").out)
+    assert (told["records"], len(told["disagree"]), len(told["cannot_be_judged"])) == (4, 0, 4)
 
 
 @pytest.mark.usefixtures("life")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -45,3 +46,23 @@ async def test_what_keeps_all_from_going_on_says_what_was_done_by_then() -> None
         await give_all(orders(9), fate, concurrency=1)
     assert "no answer within 30 s. Before that, 2 commands were done, and 1 refused." in str(stopped.value)
     assert str(stopped.value).endswith("what was done is not done twice.")
+
+
+async def test_an_interrupted_entry_says_how_far_it_came(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C cancels it."""
+    third = asyncio.Event()
+
+    async def give(command: Order) -> Obeyed:
+        if command.customer_id == "C-2":
+            third.set()
+            await asyncio.Event().wait()
+        return await fate(command)
+
+    giving = asyncio.create_task(give_all(orders(9), give, concurrency=1))
+    await third.wait()
+    giving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await giving
+    assert capsys.readouterr().err == (
+        "Stopped. 2 commands were done, and 0 refused. Run the command again, and it goes on from there.\n"
+    )

@@ -194,7 +194,14 @@ async def assert_lives(up: Up, customer: str) -> None:
 def test_it_says_where_everything_is_and_shows_no_secret(up: Up) -> None:
     """Addresses and the way for other terminals; secrets are named, not shown."""
     addresses = up.addresses
-    for words in (addresses.ui_url, addresses.temporal_address, addresses.http_url, "/pushes", "/inbox"):
+    for words in (
+        addresses.ui_url,
+        addresses.temporal_address,
+        addresses.http_url,
+        "/pushes",
+        "/inbox",
+        "/receipts/app_push",
+    ):
         assert words in up.said
     assert f"export SOJOURN_STATE={up.state}" in up.said
     assert set(up.memory.secrets) == {"postgres", "inbox", "push-gateway"}

@@ -206,16 +206,16 @@ async def test_a_key_counts_on_its_own_channels(client: httpx.AsyncClient, pool:
     """Whoever sends SMS says nothing of pushes."""
     key = await put_touch(pool, "in_doubt", channel="sms")
     answer = await post(client, receipt(key), channel="sms")
-    assert (answer.status_code, "unknown_key" in answer.json()["message"]) == (401, True)
+    assert (answer.status_code, "unknown_key: Sojourn-Key-Id names no key" in answer.json()["message"]) == (401, True)
     assert await rows(pool, "SELECT outcome FROM touch") == [("in_doubt",)]
 
 
 @pytest.mark.parametrize(
     ("headers", "said"),
     [
-        ({SIGNATURE: "0" * 64}, "forged"),
+        ({SIGNATURE: "0" * 64}, "forged: Sojourn-Signature does not fit"),
         ({SIGNATURE: "é"}, "forged"),
-        ({SIGNATURE: ""}, "missing"),
+        ({SIGNATURE: ""}, "missing: send the headers Sojourn-Key-Id, "),
         ({KEY_ID: "gateway-2"}, "unknown_key"),
         ({TIMESTAMP: "1"}, "forged"),
     ],
