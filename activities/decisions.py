@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 from pydantic import TypeAdapter, ValidationError
@@ -14,45 +15,46 @@ from activities.rendering import fill
 from errors import TemplateError
 from journeys.names import Channel, ContentHash, CustomerId, Language
 from journeys.templates import Template
-from rules.gates import Facts, Touch, Verdict
+from rules.gates import Touch
 from rules.verification import Decision, disagreements
 
-_TOUCH: TypeAdapter[Touch] = TypeAdapter(Touch)
-_FACTS: TypeAdapter[Facts] = TypeAdapter(Facts)
-_VERDICTS: TypeAdapter[tuple[Verdict, ...]] = TypeAdapter(tuple[Verdict, ...])
+_DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 
 _MAY_HAVE_LEFT = ("claimed", "in_doubt", "sent")
 
-_Texts = dict[ContentHash, dict[str, Any]]
+_Texts = Mapping[ContentHash, Template | None]
+"""By their hash; none for one that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A record that was judged again; it holds if `disagreements` is empty."""
+    """A touch that was decided, or a hold, judged again: it holds if `disagreements` is empty.
 
+    `unreadable` says why it could not be judged again; then nothing is known of it.
+    """
+
+    kind: Literal["touch", "hold"]
     planned_at: datetime
     key: str
     outcome: str
     disagreements: list[str]
+    unreadable: str = ""
 
 
 async def verify_decisions(connection: Connection, customer_id: CustomerId) -> list[Verified]:
-    """Judge every touch of a customer again, on nothing but what its record holds; by the time it was planned."""
-    rows = await connection.fetch(
-        """
-        SELECT concat_ws('/', customer_id, journey, entry, step, occurrence) AS key, journey, planned_at, judged_at,
-               outcome, reason, template, content_hash, message_class, channel, product, approval, critical,
-               planned, facts, verdicts, language, plain, variables, text_hash
-        FROM touch WHERE customer_id = $1 ORDER BY planned_at, touch_id
-        """,
-        customer_id,
-    )
-    texts = await read_texts(connection, customer_id)
-    return [Verified(row["planned_at"], row["key"], row["outcome"], _judged_again(row, texts)) for row in rows]
+    """Judge every touch and every hold of a customer again, on nothing but what its record holds.
+
+    They are all of one moment, each kind by the time for which the touch was planned.
+    """
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        texts = await _read_texts(connection, customer_id)
+        touches = await _read_touches(connection, customer_id)
+        holds = await _read_holds(connection, customer_id)
+    return [*(_touch_again(row, texts) for row in touches), *map(_hold_again, holds)]
 
 
-async def read_texts(connection: Connection, customer_id: CustomerId) -> _Texts:
-    """The content of every text of a customer's touches, by its hash."""
+async def _read_texts(connection: Connection, customer_id: CustomerId) -> _Texts:
+    """Every text of a customer's touches."""
     rows = await connection.fetch(
         """
         SELECT content_hash, content FROM template_content
@@ -60,23 +62,69 @@ async def read_texts(connection: Connection, customer_id: CustomerId) -> _Texts:
         """,
         customer_id,
     )
-    return {ContentHash(row["content_hash"]): row["content"] for row in rows}
+    return {ContentHash(row["content_hash"]): _template(row["content"]) for row in rows}
 
 
-def _judged_again(row: asyncpg.Record, texts: _Texts) -> list[str]:
+def _template(content: dict[str, Any]) -> Template | None:
     try:
-        decision = Decision(
-            row["key"],
-            row["outcome"],
-            row["reason"],
-            _TOUCH.validate_python(row["planned"]),
-            _FACTS.validate_python(row["facts"]),
-            _VERDICTS.validate_python(row["verdicts"]),
-        )
+        return Template.model_validate(content)
+    except (ValidationError, TemplateError):
+        return None
+
+
+async def _read_touches(connection: Connection, customer_id: CustomerId) -> list[asyncpg.Record]:
+    return await connection.fetch(
+        """
+        SELECT concat_ws('/', customer_id, journey, entry, step, occurrence) AS key, journey, planned_at, judged_at,
+               outcome, reason, template, content_hash, message_class, channel, language, plain, variables, text_hash,
+               product, approval, critical, planned, facts, verdicts, NULL::timestamptz AS held_until
+        FROM touch WHERE customer_id = $1 ORDER BY planned_at, touch_id
+        """,
+        customer_id,
+    )
+
+
+async def _read_holds(connection: Connection, customer_id: CustomerId) -> list[asyncpg.Record]:
+    """Each as it was when it was last looked at."""
+    return await connection.fetch(
+        """
+        SELECT concat_ws('/', customer_id, journey, entry, step, occurrence) AS key, journey, planned_at,
+               looked_at AS judged_at, 'held' AS outcome, reason, template, channel, planned, facts, verdicts,
+               held_until
+        FROM touch_hold WHERE customer_id = $1 ORDER BY planned_at, held_at, channel, reason
+        """,
+        customer_id,
+    )
+
+
+def _touch_again(row: asyncpg.Record, texts: _Texts) -> Verified:
+    try:
+        decision = _decision(row)
     except ValidationError as error:
-        places = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
-        return [f"the record is not whole, it cannot be judged again: {', '.join(places)}"]
-    return [*_other_columns(row, decision), *_other_text(row, decision.touch, texts), *disagreements(decision)]
+        return Verified("touch", row["planned_at"], row["key"], row["outcome"], [], _not_whole(error))
+    text = _other_text(row, decision.touch, texts.get(row["content_hash"]))
+    found = [*_other_columns(row, decision), *text, *disagreements(decision)]
+    return Verified("touch", row["planned_at"], row["key"], row["outcome"], found)
+
+
+def _hold_again(row: asyncpg.Record) -> Verified:
+    outcome = f"held for {row['reason']} on {row['channel']}"
+    try:
+        decision = _decision(row)
+    except ValidationError as error:
+        return Verified("hold", row["planned_at"], row["key"], outcome, [], _not_whole(error))
+    found = [*_other_columns(row, decision), *disagreements(decision)]
+    return Verified("hold", row["planned_at"], row["key"], outcome, found)
+
+
+def _decision(row: asyncpg.Record) -> Decision:
+    names = ("key", "outcome", "reason", "facts", "verdicts", "held_until")
+    return _DECISION.validate_python({"touch": row["planned"], **{name: row[name] for name in names}})
+
+
+def _not_whole(error: ValidationError) -> str:
+    places = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
+    return f"the record is not whole, it cannot be judged again: {', '.join(places)}"
 
 
 def _other_columns(row: asyncpg.Record, decision: Decision) -> list[str]:
@@ -92,14 +140,17 @@ def _other_columns(row: asyncpg.Record, decision: Decision) -> list[str]:
         "critical": touch.critical,
         "judged_at": decision.facts.judged_at,
     }
-    return [f"{name} is not that of the touch as it was planned" for name, value in told.items() if row[name] != value]
+    stored = dict(row)
+    return [
+        f"{name} is not that of the touch as it was planned"
+        for name, value in told.items()
+        if name in stored and stored[name] != value
+    ]
 
 
-def _other_text(row: asyncpg.Record, touch: Touch, texts: _Texts) -> list[str]:
+def _other_text(row: asyncpg.Record, touch: Touch, template: Template | None) -> list[str]:
     """The text has the content that its hash names, and says of itself what the gates went by."""
-    try:
-        template = Template.model_validate(texts[row["content_hash"]])
-    except (ValidationError, TemplateError):
+    if template is None:
         return ["its text cannot be read"]
     if template.content_hash() != row["content_hash"]:
         return ["its text is not the one that its content hash names"]

@@ -66,7 +66,7 @@ KINDS: Mapping[str, str] = {
     """,
     "hold": """
         SELECT journey, entry, step, occurrence, channel, reason, template, planned_at, held_at, looked_at, held_until,
-               looks, facts, verdicts
+               looks, planned, facts, verdicts
         FROM touch_hold WHERE customer_id = $1 ORDER BY held_at, channel, reason
     """,
     "receipt": """

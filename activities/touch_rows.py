@@ -158,11 +158,12 @@ async def note_hold(world: World, plan: TouchPlan, known: Known, judgement: Judg
     await world.pool.execute(
         """
         INSERT INTO touch_hold AS hold (customer_id, journey, entry, step, occurrence, channel, reason, template,
-                                        planned_at, held_at, looked_at, held_until, facts, verdicts)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13)
+                                        planned_at, held_at, looked_at, held_until, facts, verdicts, planned)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14)
         ON CONFLICT (customer_id, journey, entry, step, occurrence, channel, reason) DO UPDATE
         SET looked_at = excluded.looked_at, held_until = excluded.held_until, looks = hold.looks + 1,
-            facts = excluded.facts, verdicts = excluded.verdicts
+            facts = excluded.facts, verdicts = excluded.verdicts, planned = excluded.planned,
+            template = excluded.template, planned_at = excluded.planned_at
         """,
         *plan.identity,
         plan.channel,
@@ -173,4 +174,5 @@ async def note_hold(world: World, plan: TouchPlan, known: Known, judgement: Judg
         until,
         _FACTS.dump_python(known.facts, mode="json", exclude_defaults=True),
         _VERDICTS.dump_python(judgement.verdicts, mode="json", exclude_none=True),
+        _TOUCH.dump_python(plan.touch, mode="json", exclude_none=True),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -128,14 +129,20 @@ async def load_facts(settings: Settings, file: Path, rejects: Rejects) -> Loaded
 
 async def load_products(settings: Settings, file: Path, rejects: Rejects) -> Loaded:
     """Load a file of products; what cannot be taken goes to `rejects`. InputError if it is no such file."""
-    needed = ("product_id", "name", "risk_level", "product_type", "valid_from")
-    with open_table(file, needed=needed, allowed=tuple(ProductRow.model_fields)) as table:
-
-        def read(row: Row) -> ProductRow:
-            return ProductRow.model_validate({name: cell for name, cell in row.values.items() if cell != ""})
-
+    with open_products(file) as table:
         async with open_database(settings) as connection:
-            return await load(table, rejects, read, partial(import_products, connection), path_of)
+            return await load(table, rejects, product_row, partial(import_products, connection), path_of)
+
+
+def open_products(file: Path) -> AbstractContextManager[Table]:
+    """The table of a file of products, which has to be closed."""
+    needed = ("product_id", "name", "risk_level", "product_type", "valid_from")
+    return open_table(file, needed=needed, allowed=tuple(ProductRow.model_fields))
+
+
+def product_row(row: Row) -> ProductRow:
+    """A row of a file of products. `ValidationError` if it does not fit."""
+    return ProductRow.model_validate({name: cell for name, cell in row.values.items() if cell != ""})
 
 
 async def load(

@@ -34,12 +34,13 @@ def check() -> None:
         click.echo(problem)
     if problems:
         raise click.exceptions.Exit(PROBLEMS_FOUND)
-    for warning in text_warnings((with_templates(journey, templates()) for journey in JOURNEYS), _today()):
+    values = [with_templates(journey, templates()) for journey in JOURNEYS]
+    for warning in text_warnings(values, _today()):
         click.echo(f"warning: {warning}", err=True)
     live = sum(journey.state == "live" for journey in JOURNEYS)
     click.echo(f"All is well: {len(JOURNEYS)} journeys, {live} of them live, {len(templates())} templates.")
-    for journey in JOURNEYS:
-        click.echo(f"{journey.name}: {Walked(with_templates(journey, templates())).worst_week()}")
+    for value in values:
+        click.echo(f"{value.journey.name}: {Walked(value).worst_week()}")
 
 
 @click.command()

@@ -34,6 +34,7 @@ from rules.conditions import CustomerFacts
 from rules.definitions import Catalogue
 from rules.paper import PaperEvent, PaperWorld
 from rules.record import Record
+from rules.suitability import Investor, Product
 from settings import load_settings
 
 AT_ONCE = 1_000
@@ -44,6 +45,9 @@ WORTH_SHARING = 5_000
 
 EVERYBODY = CustomerFacts(LAST)
 """Of whom nothing is known."""
+
+NOBODY_KNOWS = Investor()
+"""An investor without an assessment."""
 
 Books = Mapping[CustomerId, Sequence[PaperEvent]]
 
@@ -100,10 +104,18 @@ def record_of(lives: Iterable[Life], world: PaperWorld, until: datetime, books: 
 
 
 def paper_world(
-    channels: Iterable[Channel], also: Sequence[str] = (), everybody: CustomerFacts = EVERYBODY
+    channels: Iterable[Channel],
+    also: Sequence[str] = (),
+    everybody: CustomerFacts = EVERYBODY,
+    *,
+    investor: Investor = NOBODY_KNOWS,
+    products: tuple[Product, ...] = (),
 ) -> PaperWorld:
-    """The live journeys, and those named, for customers who consent to everything on some channels."""
-    values = [with_templates(journey, templates()) for journey in _to_rehearse(also)]
+    """The live journeys, and those named, for customers who consent to everything on some channels.
+
+    Everybody is the same investor; without `products` none is known, and nothing that names one is sent.
+    """
+    values = [with_templates(journey, templates()) for journey in to_rehearse(also)]
     consents = tuple((message_class, channel) for message_class in MessageClass for channel in channels)
     settings = load_settings()
     hours = settings.quiet_hours
@@ -114,6 +126,8 @@ def paper_world(
         customer=everybody,
         local_time=resolve_local_time,
         assessment_valid=settings.assessment_valid,
+        investor=investor,
+        products=products,
         interrupting=tuple(INTERRUPTS),
         quiet_until=partial(quiet_until, hours),
     )
@@ -124,7 +138,8 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _to_rehearse(also: Sequence[str]) -> Iterator[Journey]:
+def to_rehearse(also: Sequence[str]) -> Iterator[Journey]:
+    """The live journeys, and those named, as if they were live. `InputError` for a name that no journey has."""
     names = {journey.name for journey in JOURNEYS}
     if unknown := [name for name in also if name not in names]:
         raise InputError(f"there is no journey {unknown[0]!r}: the journeys are {', '.join(sorted(names))}")

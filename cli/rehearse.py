@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,15 +13,24 @@ import click
 
 from cli.outputs import TableFiles, table_files, write_forecast
 from cli.paper_books import read_books
+from cli.paper_products import read_products
 from cli.play_file import PlayOptions, midnight, read_play_file
 from cli.play_options import file_options
-from cli.rehearsal import EVERYBODY, Rehearsal, paper_world, processors, without_garbage_collection
+from cli.rehearsal import (
+    EVERYBODY,
+    Rehearsal,
+    paper_world,
+    processors,
+    to_rehearse,
+    without_garbage_collection,
+)
 from cli.report.forecast import caps_told
 from cli.report.summary import Summary
 from cli.report.tables import arms_table, forecast_table, loads_table, refusals_table
 from cli.show import print_table, progress
 from cli.tabular import Reject, Rejects
-from journeys.names import Channel
+from journeys.names import Channel, ProductId
+from rules.assumed import SUITED, assumed_product, product_ids
 
 CONSENTS: Mapping[str, Sequence[Channel]] = {"inbox": (Channel.INBOX,), "all": tuple(Channel), "none": ()}
 
@@ -31,6 +40,7 @@ CONSENTS: Mapping[str, Sequence[Channel]] = {"inbox": (Channel.INBOX,), "all": t
 @click.option("--until", help="The last day, as 1998-06-30, to its end; without it, the last event of the file.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where to write tables and report.html.")
 @click.option("--facts", type=click.Path(path_type=Path), help="What the broker's own books say, as for `facts`.")
+@click.option("--products", type=click.Path(path_type=Path), help="The broker's products, as for `products`.")
 @click.option("--consent", type=click.Choice(list(CONSENTS)), default="inbox", show_default=True, help="Of everybody.")
 @click.option("--with", "also", multiple=True, metavar="JOURNEY", help="Rehearse a journey that is not live, too.")
 @click.option("--processes", type=click.IntRange(min=1), help="How many; without it, one for each processor.")
@@ -40,12 +50,17 @@ def rehearse(
     until: str | None,
     out: Path | None,
     facts: Path | None,
+    products: Path | None,
     consent: str,
     also: Sequence[str],
     processes: int | None,
 ) -> None:
     """Let the journeys run over FILE on paper: nothing is sent, and the same file gives the same result."""
-    world = paper_world(CONSENTS[consent], also, replace(EVERYBODY, zone=str(options.zone)))
+    named = product_ids(to_rehearse(also))
+    known = tuple(map(assumed_product, named)) if products is None else read_products(products)
+    everybody = replace(EVERYBODY, zone=str(options.zone))
+    world = paper_world(CONSENTS[consent], also, everybody, investor=SUITED, products=known)
+    notes = [*_of_products(named, products), *assumptions(options, consent)]
     last = None if until is None else _end_of(until, options)
     books = read_books(facts) if facts else {}
     started = perf_counter()
@@ -54,9 +69,11 @@ def rehearse(
         rehearsal = Rehearsal(read, world, last or read.last, books, with_tables=out is not None)
         summary, rejects = _run(rehearsal, out, processes or processors())
     ends = rehearsal.until.astimezone(options.zone)
+    for note in _of_products(named, products):
+        click.echo(note)
     _tell(summary, read.row_count / (perf_counter() - started), ends, options.zone)
     if out is not None:
-        _report(summary, file, out, assumptions(options, consent), ends)
+        _report(summary, file, out, notes, ends)
     with Rejects(file, out / "rejects.csv" if out else None) as rejected:
         for reject in sorted((*read.rejects, *rejects), key=lambda reject: reject.line):
             rejected.add(reject)
@@ -82,6 +99,16 @@ def assumptions(options: PlayOptions, consent: str) -> Sequence[str]:
         f"{told} is history and cannot react to a message: conversions here show the book-keeping, not an effect."
     )
     return notes
+
+
+def _of_products(named: Sequence[ProductId], file: Path | None) -> Iterator[str]:
+    """What is assumed of the products that the journeys name; nothing if they name none."""
+    if not named:
+        return
+    if file is None:
+        yield f"Assumed: everybody is an investor who may have what the journeys name: {', '.join(named)}."
+    else:
+        yield f"Assumed: everybody is a C5 investor with a valid assessment; the products are those of {file.name}."
 
 
 def _run(rehearsal: Rehearsal, out: Path | None, processes: int) -> tuple[Summary, list[Reject]]:

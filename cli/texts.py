@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -34,17 +34,25 @@ def text_problems(value: Published, today: date) -> Iterator[str]:
         yield from _unsendable(value.journey, template)
         yield from _of_variables(value.journey, template)
         if value.journey.state == "live":
-            with_product, filled = _has_product(value.journey, template.name), _filled(template)
-            for place, sentence in findings(template, today, with_product=with_product, filled=filled):
-                yield f"{value.journey.name}: {where(template.name, place)}: {sentence}."
+            yield from _found(value.journey, template, today)
 
 
-def text_warnings(values: Iterable[Published], today: date) -> Iterator[str]:
-    """What is going to be wrong with the texts of live journeys, once for each."""
+def text_warnings(values: Sequence[Published], today: date) -> Iterator[str]:
+    """What is going to be wrong with the texts: of live journeys once for each; of drafts, once they are live."""
     live = (value for value in values if value.journey.state == "live")
     for template in {name: one for value in live for name, one in value.templates.items()}.values():
         if said := ends_soon(template, today):
             yield f"{where(template.name, None)}: {said}."
+    for value in values:
+        if value.journey.state == "draft":
+            for template in value.templates.values():
+                yield from _found(value.journey, template, today)
+
+
+def _found(journey: Journey, template: Template, today: date) -> Iterator[str]:
+    with_product, filled = _has_product(journey, template.name), _filled(template)
+    for place, sentence in findings(template, today, with_product=with_product, filled=filled):
+        yield f"{journey.name}: {where(template.name, place)}: {sentence}."
 
 
 def where(template: TemplateName, place: Place | None) -> str:

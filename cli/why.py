@@ -150,14 +150,26 @@ def _words(channel: str, text: Text) -> Iterator[str]:
 
 
 def _show_verified(customer_id: CustomerId, records: list[Verified], as_json: bool, zone: ZoneInfo) -> None:
-    """Every record that does not hold, and how many do."""
-    wrong = [record for record in records if record.disagreements]
+    """Every record that does not hold or could not be judged again, and how many do."""
+    differ = [record for record in records if record.disagreements]
+    unreadable = [record for record in records if record.unreadable]
     if as_json:
-        print_json({"customer_id": customer_id, "records": len(records), "disagree": [asdict(one) for one in wrong]})
+        lists = {"disagree": differ, "cannot_be_judged": unreadable}
+        said = {name: [asdict(one) for one in each] for name, each in lists.items()}
+        print_json({"customer_id": customer_id, "records": len(records), **said})
     else:
-        for one in wrong:
-            click.echo(f"{told(one.planned_at, zone)}  {one.key}, {one.outcome}: {'; '.join(one.disagreements)}")
-        held = len(records) - len(wrong)
-        click.echo(f"{customer_id}: {held} of {len(records)} records agree with the gates on the facts they hold.")
-    if wrong:
+        for one in (*differ, *unreadable):
+            found = "; ".join(one.disagreements) or one.unreadable
+            click.echo(f"{told(one.planned_at, zone)}  {one.key}, {one.outcome}: {found}")
+        click.echo(_summary(customer_id, records, len(differ), len(unreadable)))
+    if differ or unreadable:
         some_rejected()
+
+
+def _summary(customer_id: CustomerId, records: Sequence[Verified], differ: int, unreadable: int) -> str:
+    holds = sum(record.kind == "hold" for record in records)
+    return (
+        f"{customer_id}: {len(records) - differ - unreadable:,} of {len(records):,} records agree with the gates on the"
+        f" facts they hold, {differ:,} differ, {unreadable:,} cannot be judged again"
+        f" ({len(records) - holds:,} touches, {holds:,} holds)."
+    )

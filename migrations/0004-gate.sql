@@ -154,6 +154,7 @@ CREATE TABLE touch_hold (
     looked_at   timestamptz NOT NULL,
     held_until  timestamptz NOT NULL,
     looks       integer NOT NULL DEFAULT 1,
+    planned     jsonb NOT NULL DEFAULT '{}',
     facts       jsonb NOT NULL,
     verdicts    jsonb NOT NULL,
     PRIMARY KEY (customer_id, journey, entry, step, occurrence, channel, reason),

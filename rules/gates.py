@@ -212,15 +212,16 @@ LEGAL = ("suppression", "suitability", "consent", "class_carried", "approval", "
 def judge(touch: Touch, facts: Facts, key: str) -> Judgement:
     """Every gate's verdict on a touch, and the decision. The touch's key spreads what is held.
 
-    What a touch gate stops is put before the channel gates of all its channels nonetheless: the record shows what the
-    law would have said.
+    What a touch gate stops or holds is put before the legal gates of all its channels nonetheless: the record shows
+    what the law would have said.
     """
     on_touch = _touch_verdicts(touch, facts)
     if any(verdict.result == "refuse" for verdict in on_touch):
         verdicts = (*on_touch, *_legal_on_channels(touch, facts))
         return Judgement("withhold", _gravest(verdicts, len(touch.channels)), verdicts)
     if (paused := next((verdict for verdict in on_touch if verdict.result == "hold"), None)) is not None:
-        return Judgement("hold", paused.reason, tuple(on_touch), _held_until(touch, paused, facts, key))
+        verdicts = (*on_touch, *_legal_on_channels(touch, facts))
+        return Judgement("hold", paused.reason, verdicts, _held_until(touch, paused, facts, key))
     tried = [_channel_verdicts(touch, channel, facts) for channel in touch.channels[: touch.in_turn + 1]]
     verdicts = (*on_touch, *(verdict for one in tried for verdict in one))
     stopped = next((verdict for verdict in tried[-1] if verdict.result != "pass"), None)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from journeys.channels import NAMES_ITS_SENDER
 from journeys.names import Channel, Language, MessageClass
 from journeys.templates import Template, Text
-from journeys.wording import BANNED, DENIED, INVESTING, RISK_NOTE, SPEAKERS, STOP, TO_STOP
+from journeys.wording import BANNED, DENIED, INVESTING, PLACEHOLDER, RISK_NOTE, SPEAKERS, STOP, TO_STOP
 from rules.gates import APPROVED_CLASSES
 
 WARN_FOR = timedelta(days=30)
@@ -57,6 +57,7 @@ def findings(
         said = _said(sent, place.channel)
         for problem in (
             *dict.fromkeys((*_promises(text, place), *_promises(sent, place))),
+            *_unwritten(said),
             *_unnamed(template, said, place),
             *_without_risk_note(template, said, place.language, with_product=with_product),
             *_without_stop(template, said, place.language),
@@ -110,6 +111,11 @@ def _promises(text: Text, place: Place) -> Iterator[str]:
         for law, words in BANNED[language]:
             for found in words.finditer(undenied):
                 yield f"{found[0]!r} may not be said ({law}): take it out"
+
+
+def _unwritten(said: str) -> Iterator[str]:
+    for found in dict.fromkeys(PLACEHOLDER.findall(said)):
+        yield f"{found!r} stands for words that nobody has written: write them"
 
 
 def _unnamed(template: Template, said: str, place: Place) -> Iterator[str]:

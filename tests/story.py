@@ -9,7 +9,8 @@
         "day 23 first-order-guide",
     ]
 
-The customer consents to everything and comes into the journey on day 0 at 10:00; a draft runs like a live journey.
+The customer consents to everything, may have every product that the journey names, and comes into the journey on
+day 0 at 10:00; a draft runs like a live journey.
 """
 
 from __future__ import annotations
@@ -24,17 +25,20 @@ from zoneinfo import ZoneInfo
 from activities.local_time import resolve_local_time
 from errors import InputError
 from journeys.events import EventType
-from journeys.names import Channel, CustomerId, MessageClass, RiskClass, Stage
+from journeys.names import Channel, CustomerId, MessageClass, ProductId, RiskClass, RiskLevel, Stage
 from journeys.published import with_templates
 from journeys.templates import templates
 from journeys.words import Journey, Split, StageEntered, Trigger, all_steps
+from rules.assumed import assumed_product, products_named
 from rules.bucketing import arm_of, held_out
+from rules.clock import LAST
 from rules.commands import Command, Verb
 from rules.conditions import CustomerFacts
 from rules.definitions import Catalogue
 from rules.effects import StageChanged
 from rules.paper import Happening, PaperCommand, PaperEvent, PaperWorld
 from rules.record import Record
+from rules.suitability import Investor, Product
 
 START = datetime(2026, 3, 2, 10, tzinfo=ZoneInfo("Asia/Shanghai")).astimezone(UTC)
 DAY = timedelta(days=1)
@@ -81,7 +85,61 @@ class Story:
             risk_class=risk_class or customer.risk_class,
             zone=zone or customer.zone,
         )
-        return replace(self, world=replace(self.world, customer=known), customer_id=id or self.customer_id)
+        investor = self.world.investor
+        if risk_class is not None:
+            investor = replace(investor, risk_class=risk_class, assessed_until=LAST)
+        world = replace(self.world, customer=known, investor=investor)
+        return replace(self, world=world, customer_id=id or self.customer_id)
+
+    def investor(
+        self,
+        *,
+        lowest_class: bool = False,
+        professional: bool = False,
+        assessed_until_day: float | None = None,
+        longest_term: timedelta | None = None,
+        product_types: Sequence[str] = (),
+    ) -> Story:
+        """Who the customer is to the suitability gate, besides the risk class; on that day the assessment has ended."""
+        known = replace(
+            self.world.investor,
+            lowest_class=lowest_class,
+            professional=professional,
+            longest_term=longest_term,
+            product_types=tuple(product_types),
+        )
+        if assessed_until_day is not None:
+            known = replace(known, assessed_until=START + assessed_until_day * DAY)
+        return replace(self, world=replace(self.world, investor=known))
+
+    def product(
+        self,
+        product_id: str,
+        *,
+        risk_level: RiskLevel = RiskLevel.R1,
+        product_type: str = "assumed",
+        term: timedelta | None = None,
+        until_day: float | None = None,
+    ) -> Story:
+        """What the broker's catalogue says of a product; from that day on it is not on offer any more."""
+        known = replace(
+            assumed_product(ProductId(product_id)),
+            risk_level=risk_level,
+            product_type=product_type,
+            term=term,
+            valid_until=None if until_day is None else START + until_day * DAY,
+        )
+        return self._with_products(*self._other_products(product_id), known)
+
+    def without_product(self, product_id: str) -> Story:
+        """A product that the broker's catalogue does not have."""
+        return self._with_products(*self._other_products(product_id))
+
+    def _other_products(self, product_id: str) -> tuple[Product, ...]:
+        return tuple(one for one in self.world.products if one.product_id != product_id)
+
+    def _with_products(self, *products: Product) -> Story:
+        return replace(self, world=replace(self.world, products=products))
 
     def in_arm(self, split: str, arm: str) -> Story:
         """A customer whom a split puts into an arm. `InputError` if there is no such split, or nobody in that arm."""
@@ -116,7 +174,9 @@ class Story:
 
     def without_risk_class(self) -> Story:
         """A customer whose risk assessment is missing or out of date."""
-        return replace(self, world=replace(self.world, customer=replace(self.world.customer, risk_class=None)))
+        customer = replace(self.world.customer, risk_class=None)
+        investor = replace(self.world.investor, risk_class=None, assessed_until=None)
+        return replace(self, world=replace(self.world, customer=customer, investor=investor))
 
     def touches(self) -> list[str]:
         """The planned touches, as 'day 3 open-account-reminder'; one not sent says why."""
@@ -161,7 +221,14 @@ class Story:
 def story(journey: Journey, *, starts_on: Trigger | None = None) -> Story:
     """Tell a story of a journey; `starts_on` chooses one of several triggers, or stands for a command's entry."""
     values = with_templates(journey.model_copy(update={"state": "live"}), templates())
-    world = PaperWorld(Catalogue.of([values]), consents=EVERYTHING, customer=CUSTOMER, local_time=resolve_local_time)
+    world = PaperWorld(
+        Catalogue.of([values]),
+        consents=EVERYTHING,
+        customer=CUSTOMER,
+        local_time=resolve_local_time,
+        investor=Investor(risk_class=CUSTOMER.risk_class, assessed_until=LAST),
+        products=products_named([journey]),
+    )
     return Story(journey, starts_on or journey.starts_on[0], world)
 
 

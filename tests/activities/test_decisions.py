@@ -60,7 +60,8 @@ async def decided(pool: Pool, connected: Connect) -> Connection:
 
 async def problems(connection: Connection) -> list[str]:
     """What does not hold, of all records."""
-    return [one for record in await verify_decisions(connection, AMY) for one in record.disagreements]
+    records = await verify_decisions(connection, AMY)
+    return [said for record in records for said in (*record.disagreements, record.unreadable) if said]
 
 
 async def test_what_was_decided_holds(decided: Connection) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import pytest
 
@@ -18,9 +19,9 @@ from activities.templates import store_templates
 from activities.touch_plan import TouchPlan
 from activities.world import World
 from journeys.language import arm, days, journey, send, split
-from journeys.names import Channel, CustomerId, StepId
+from journeys.names import Channel, CustomerId, StepId, TemplateName
 from journeys.published import with_templates
-from journeys.templates import templates
+from journeys.templates import Template, templates
 from journeys.words import AnyStep, Send
 from rules.clock import Clock
 from rules.definitions import Catalogue
@@ -76,13 +77,17 @@ async def desk(
     runs: int = 1,
     on_cap: bool = False,
     within: Callable[[Send], list[AnyStep]] = alone,
+    channels: Sequence[Channel] = (Channel.APP_PUSH,),
+    texts: Mapping[TemplateName, Template] = MappingProxyType({}),
     **changes: object,
 ) -> Desk:
     """A customer for whom a fund is right, in runs of a journey that shows it; nothing stands in the way."""
-    said = send("we-are-here", product="F-1", channels=[Channel.APP_PUSH], on_cap="hold" if on_cap else "skip")
-    value = with_templates(journey(name="fund", version=1, ends_after=days(90), steps=within(said)), templates())
+    said = send("we-are-here", product="F-1", channels=channels, on_cap="hold" if on_cap else "skip")
+    shows = journey(name="fund", version=1, ends_after=days(90), steps=within(said))
+    value = with_templates(shows, {**templates(), **texts})
     push = FakeChannel(Channel.APP_PUSH, interrupts=True)
-    world = World(pool, Catalogue.of([value]), {Channel.APP_PUSH: push}, simulation_allowed=True)
+    adapters = {Channel.INBOX: FakeChannel(Channel.INBOX), Channel.APP_PUSH: push}
+    world = World(pool, Catalogue.of([value]), {one: adapters[one] for one in channels}, simulation_allowed=True)
     await store_templates(pool, value.templates.values())
     await pool.execute(
         """
@@ -94,9 +99,10 @@ async def desk(
     await pool.execute(
         "INSERT INTO product VALUES ('F-1', 'A fund', 'R3', 'fund', '90 days', $1, $2)", NOON - DAY, NOON + 9 * DAY
     )
-    await pool.execute(
-        "INSERT INTO consent VALUES ($1, 'marketing', 'app_push', true, 'app', 'v1', $2)", AMY, NOON - 9 * DAY
-    )
+    for channel in channels:
+        await pool.execute(
+            "INSERT INTO consent VALUES ($1, 'marketing', $2, true, 'app', 'v1', $3)", AMY, channel, NOON - 9 * DAY
+        )
     async with pool.acquire() as connection:
         for number in range(1, runs + 1):
             decided = EntryDecided(

@@ -133,3 +133,33 @@ async def test_an_owner_who_is_nobody_special_takes_the_role(owned: str) -> None
     assert await connection.fetchval("SELECT current_user") == "sojourn_app"
     assert not await may_rewrite_books(connection)
     await connection.close()
+
+
+@pytest.fixture
+async def worker_login(database_url: str, stack: EmbeddedStack, owner: Connection) -> AsyncIterator[Connection]:
+    """The login of its own that docs/production.md makes for workers."""
+    await owner.execute("CREATE ROLE sojourn_worker LOGIN PASSWORD 'test' IN ROLE sojourn_app")
+    worker = await connect(database_url.replace(f"sojourn:{stack.secret('postgres')}@", "sojourn_worker:test@"))
+    yield worker
+    await worker.close()
+    await owner.execute("DROP ROLE sojourn_worker")
+
+
+async def test_a_login_of_its_own_cannot_rewrite_the_books_whatever_role_it_takes_off(
+    owner: Connection, worker_login: Connection
+) -> None:
+    """An owner's login gets all rights back with RESET ROLE; this one has none to get back."""
+    await restrict(owner)
+    await owner.execute("RESET ROLE")
+    assert await may_rewrite_books(owner)
+    await put_touch(owner)
+    await restrict(worker_login)
+    await worker_login.execute("RESET ROLE")
+    assert not await may_rewrite_books(worker_login)
+    for (table,) in await owner.fetch(BOOKS):
+        for change in ("DELETE FROM", "TRUNCATE"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await worker_login.execute(f"{change} {table}")
+    for change in CHANGES:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await worker_login.execute(change)

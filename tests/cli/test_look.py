@@ -415,8 +415,13 @@ def test_records_that_do_not_hold_are_listed_with_exit_code_1(sojourn: Sojourn) 
     ran = sojourn("why", "C-1", "--verify")
     assert ran.code == 1
     assert "C-1/win-back/1/we-are-here/1, withheld: the record is not whole" in ran.out
-    assert ran.out.endswith("C-1: 0 of 2 records agree with the gates on the facts they hold.\n")
-    assert len(json.loads(sojourn("why", "C-1", "--verify", "--json").out)["disagree"]) == 2
+    assert "C-1/win-back/1/what-is-new/1, held for brake on app_push: the record is not whole" in ran.out
+    assert ran.out.endswith(
+        "C-1: 0 of 4 records agree with the gates on the facts they hold, 0 differ, 4 cannot be judged again"
+        " (2 touches, 2 holds).\n"
+    )
+    told = json.loads(sojourn("why", "C-1", "--verify", "--json").out)
+    assert (told["records"], len(told["disagree"]), len(told["cannot_be_judged"])) == (4, 0, 4)
 
 
 @pytest.mark.usefixtures("life")

@@ -227,6 +227,52 @@ def printed(capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
     return [line.split() for line in capsys.readouterr().out.splitlines()]
 
 
+def _sent(folder: Path) -> Counter[str]:
+    return Counter(row["reason"] or row["outcome"] for row in table(folder, "touches.csv"))
+
+
+def test_everybody_may_have_the_products_that_the_journeys_name(
+    catalogue: Callable[..., None], check_ins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody told of products nor of investors; the first line says what is assumed."""
+    catalogue(trial("offer", send("we-are-here", product="F-1")))
+    assert rehearse(check_ins, "--event", "checked_in", "--first-event", "", "--out", tmp_path, event="") == 0
+    assert set(_sent(tmp_path)) == {"sent"}
+    told = "Assumed: everybody is an investor who may have what the journeys name: F-1."
+    assert capsys.readouterr().out.startswith(told)
+    assert told in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("F-1,Fund,R4,fund,2026-01-01T00:00:00+08:00", "sent"),
+        ("F-2,Fund,R4,fund,2026-01-01T00:00:00+08:00", "unsuitable: product_unknown"),
+        ("F-1,Fund,R4,fund,2027-01-01T00:00:00+08:00", "unsuitable: product_not_offered"),
+    ],
+)
+def test_a_rehearsal_takes_the_products_of_a_file(
+    catalogue: Callable[..., None], check_ins: Path, tmp_path: Path, row: str, reason: str
+) -> None:
+    """Then only those are known, as they are."""
+    catalogue(trial("offer", send("we-are-here", product="F-1")))
+    products = tmp_path / "products.csv"
+    products.write_text(f"product_id,name,risk_level,product_type,valid_from\n{row}\n", encoding="utf-8")
+    given = ("--products", products, "--out", tmp_path)
+    assert rehearse(check_ins, "--event", "checked_in", "--first-event", "", *given, event="") == 0
+    assert set(_sent(tmp_path)) == {reason}
+
+
+def test_a_product_that_cannot_be_read_ends_the_rehearsal(
+    check_ins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one sentence, with the line."""
+    products = tmp_path / "products.csv"
+    products.write_text("product_id,name,risk_level,product_type,valid_from\nF-1,Fund,R9,fund,now\n", encoding="utf-8")
+    assert rehearse(check_ins, "--products", products, event="checked_in") == 2
+    assert "products.csv: line 2: risk_level: " in capsys.readouterr().err
+
+
 def test_the_forecast_is_the_tables_by_day_journey_and_channel(tmp_path: Path) -> None:
     """Its sums are those of touches and points, their times read as dates in the zone."""
     rehearse(SAMPLE, "--customers", 300, "--first-event-lead", "14d", "--consent", "none", "--out", tmp_path)

@@ -11,7 +11,7 @@ from cli.texts import text_problems, text_warnings
 from journeys.events import account_opened, app_opened, deposit_made
 from journeys.language import days, journey, send
 from journeys.names import Channel, Language, TemplateName
-from journeys.published import with_templates
+from journeys.published import Published, with_templates
 from journeys.templates import Template, load
 from journeys.words import Trigger
 
@@ -42,6 +42,11 @@ def hello(folder: Path, body: str, head: str = "") -> Template:
 
 def problems(template: Template, starts_on: Trigger = deposit_made, state: str = "live") -> list[str]:
     """What `check` says of a journey that sends it."""
+    return list(text_problems(greeting(template, starts_on, state), TODAY))
+
+
+def greeting(template: Template, starts_on: Trigger = deposit_made, state: str = "live") -> Published:
+    """A journey that sends it."""
     told = journey(
         name="greeting",
         version=1,
@@ -50,7 +55,7 @@ def problems(template: Template, starts_on: Trigger = deposit_made, state: str =
         ends_after=days(1),
         steps=(send("hello", channels=[Channel.INBOX]),),
     )
-    return list(text_problems(with_templates(told, {template.name: template}), TODAY))
+    return with_templates(told, {template.name: template})
 
 
 def test_a_text_without_faults_is_not_spoken_of(folder: Path) -> None:
@@ -67,10 +72,18 @@ def test_a_problem_names_file_and_line(folder: Path) -> None:
     )
 
 
-def test_a_draft_is_told_what_could_not_be_sent_and_no_more(folder: Path) -> None:
-    """Its words are looked at when it goes live."""
-    assert problems(hello(folder, "It is guaranteed."), state="draft") == []
+def test_the_words_of_a_draft_are_warned_of(folder: Path) -> None:
+    """Once it is live they are a problem; what could not be sent is one at once."""
+    promising = hello(folder, "It is guaranteed.")
+    assert problems(promising, state="draft") == []
+    assert list(text_warnings([greeting(promising, state="draft")], TODAY)) == problems(promising)
     assert problems(hello(folder, "{{ points }}"), state="draft")
+
+
+def test_a_placeholder_does_not_go_live(folder: Path) -> None:
+    """What `new-journey` writes is for somebody to write anew."""
+    (problem,) = problems(hello(folder, "A text to be written."))
+    assert problem.endswith("'to be written' stands for words that nobody has written: write them.")
 
 
 VARIABLES = {

@@ -51,6 +51,20 @@ PROMISES = [
     (CHINESE, "未来保证收益", "保证"),
     (CHINESE, "不得不说保本", "保本"),
     (CHINESE, "不能不保证收益", "保证"),
+    (CHINESE, "年化收益最高", "年化收益最高"),
+    (CHINESE, "年化8%收益", "年化8%"),
+    (CHINESE, "收益率高达8.5%", "收益率高达8.5%"),
+    (CHINESE, "8%的年化等着您", "8%的年化"),
+    (CHINESE, "买了不会亏损", "不会亏损"),
+    (CHINESE, "从未亏损", "从未亏损"),
+    (CHINESE, "您的钱绝对安全", "绝对安全"),
+    (CHINESE, "轻松跑赢大盘", "跑赢大盘"),
+    (CHINESE, "股价将上涨", "将上涨"),
+    (CHINESE, "股价一定大幅上涨", "一定大幅上涨"),
+    (CHINESE, "牛市要来了", "牛市要来"),
+    (CHINESE, "规模行业第一", "行业第一"),
+    (CHINESE, "顶级团队", "顶级"),
+    (CHINESE, "您唯一的选择", "唯一"),
     (ENGLISH, "A guaranteed return", "guaranteed"),
     (ENGLISH, "We guarantee 5%", "guarantee"),
     (ENGLISH, "Not only guaranteed, but tax-free", "guaranteed"),
@@ -63,6 +77,17 @@ PROMISES = [
     (ENGLISH, "Without fees we guarantee 5%", "guarantee"),
     (ENGLISH, "Do not miss the guaranteed fund", "guaranteed"),
     (ENGLISH, "Never wait for risk-free gains", "risk-free"),
+    (ENGLISH, "The highest returns of all", "highest returns"),
+    (ENGLISH, "An 8% annual return", "8% annual return"),
+    (ENGLISH, "Returns of up to 8%", "Returns of up to 8%"),
+    (ENGLISH, "With us you cannot lose", "cannot lose"),
+    (ENGLISH, "You will never lose", "never lose"),
+    (ENGLISH, "Absolutely safe", "Absolutely safe"),
+    (ENGLISH, "Funds that beat the market", "beat the market"),
+    (ENGLISH, "Shares will soon climb", "will soon climb"),
+    (ENGLISH, "The bull market is coming", "bull market is coming"),
+    (ENGLISH, "The No. 1 of all brokers", "No. 1"),
+    (ENGLISH, "The only fund that you need", "The only fund"),
 ]
 
 
@@ -72,6 +97,15 @@ def test_a_promise_is_found_and_named_with_its_law(language: Language, words: st
     (problem,) = said_of(language, words)
     assert problem.startswith(f"{found!r} may not be said (")
     assert ("Law, Art. ") in problem
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "found"),
+    [(CHINESE, "正文待写。", "待写"), (ENGLISH, "A text to be written.", "to be written"), (ENGLISH, "TODO", "TODO")],
+)
+def test_a_placeholder_is_no_text(language: Language, words: str, found: str) -> None:
+    """As `new-journey` leaves it for whoever writes the text."""
+    assert said_of(language, words) == [f"{found!r} stands for words that nobody has written: write them"]
 
 
 FALSE_FRIENDS = [
@@ -86,7 +120,26 @@ FALSE_FRIENDS = [
     (CHINESE, "追加保证金的规则"),
     (CHINESE, "请确认您的风险等级"),
     (CHINESE, "产品有无风险，请看说明书"),
+    (CHINESE, "收益不保证"),
+    (CHINESE, "过往业绩不代表未来表现"),
+    (CHINESE, "没有绝对安全的投资"),
+    (CHINESE, "投资并非不会亏损"),
+    (CHINESE, "股价不一定上涨"),
+    (CHINESE, "本次风险测评不是唯一依据"),
+    (CHINESE, "您的唯一编号在账户页"),
+    (CHINESE, "股价可能上涨，也可能下跌"),
+    (CHINESE, "佣金费率下调8%"),
+    (CHINESE, "第一次下单前先看说明"),
+    (CHINESE, "第一季度回顾"),
+    (CHINESE, "能承受的最大亏损是多少"),
     (ENGLISH, "Returns are not guaranteed"),
+    (ENGLISH, "Past performance is no guarantee of future results"),
+    (ENGLISH, "Past performance does not say what will come"),
+    (ENGLISH, "You can lose money"),
+    (ENGLISH, "Prices may rise or fall"),
+    (ENGLISH, "No fund is absolutely safe"),
+    (ENGLISH, "The fee is 0.03% of the amount"),
+    (ENGLISH, "Lesson number two: what a stop order is"),
     (ENGLISH, "Past results are no guarantee"),
     (ENGLISH, "It does not come with a guarantee"),
     (ENGLISH, "No investment is risk-free"),

@@ -1,6 +1,7 @@
 """Every word of the language, as a story: what it does, on paper, day by day."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -40,7 +41,7 @@ from journeys.language import (
     wait_until,
     when,
 )
-from journeys.names import RiskClass, Stage, Weekday
+from journeys.names import RiskClass, RiskLevel, Stage, Weekday
 from journeys.words import AnyStep, Journey
 from tests.story import Story, story
 
@@ -224,9 +225,43 @@ def test_a_day_that_is_past_runs_skips_or_ends(on_past: str, touches: list[str],
     assert (told.touches(), told.ends()) == (touches, [f"day 0 {end}"])
 
 
+def test_a_customer_of_a_story_may_have_what_the_journey_names() -> None:
+    """Unless the story says otherwise of the customer or of the product."""
+    told = trial(send("welcome", product="P-1"))
+    for suits in (
+        told,
+        told.product("P-1", risk_level=RiskLevel.R3),
+        told.product("P-1", risk_level=RiskLevel.R5).investor(professional=True),
+        told.product("P-1", risk_level=RiskLevel.R5).of(risk_class=RiskClass.C5),
+        told.product("P-1", product_type="fund").investor(product_types=["fund"]),
+    ):
+        assert suits.touches() == ["day 0 welcome"]
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "why"),
+    [
+        (lambda told: told.without_product("P-1"), "product_unknown"),
+        (lambda told: told.product("P-1", until_day=0), "product_not_offered"),
+        (lambda told: told.product("P-1", risk_level=RiskLevel.R4), "above_risk_class"),
+        (lambda told: told.product("P-1", risk_level=RiskLevel.R4).investor(lowest_class=True), "lowest_class"),
+        (lambda told: told.product("P-1", risk_level=RiskLevel.R2).of(risk_class=RiskClass.C1), "above_risk_class"),
+        (lambda told: told.product("P-1", term=days(400)).investor(longest_term=days(90)), "term_too_long"),
+        (lambda told: told.product("P-1", product_type="fund").investor(product_types=["bond"]), "type_not_wanted"),
+        (lambda told: told.investor(assessed_until_day=0), "assessment_expired"),
+        (lambda told: told.without_risk_class(), "not_assessed"),
+    ],
+)
+def test_a_story_says_why_a_product_does_not_suit(otherwise: Callable[[Story], Story], why: str) -> None:
+    """Each reason of the suitability gate has a word."""
+    told = otherwise(trial(send("welcome", product="P-1")))
+    assert told.touches() == [f"day 0 welcome (withheld: unsuitable: {why})"]
+
+
 def test_a_touch_that_is_not_sent_branches() -> None:
     """`if_not_sent` is taken when no channel lets the touch pass, and only then."""
     told = trial(send("welcome", if_not_sent=[later("instead")], product="P-1"), later("after"))
+    told = told.without_product("P-1")
     assert told.touches() == ["day 0 welcome (withheld: unsuitable: product_unknown)", "day 0 instead", "day 0 after"]
     assert trial(send("welcome", if_not_sent=[later("instead")]), later("after")).touches() == [
         "day 0 welcome",
