@@ -146,7 +146,10 @@ class Settings(ChannelSettings):
     def _production_keeps_quiet(self) -> Self:
         none = self.quiet_hours is None or self.quiet_hours.begins == self.quiet_hours.ends
         if none and self.environment == "production":
-            raise ValueError("SOJOURN_QUIET_HOURS cannot be off in production: write them as 21:00-08:00")
+            raise ValueError(
+                "SOJOURN_QUIET_HOURS cannot be off in production: write them as 21:00-08:00,"
+                " or, where no customer is real, set SOJOURN_ENVIRONMENT=sandbox"
+            )
         return self
 
     def require_database_url(self) -> str:

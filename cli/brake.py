@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import asdict
-from typing import Any
+from typing import Any, assert_never
 
 import click
 
@@ -90,9 +90,19 @@ async def _off(scope: BrakeScope, mode: BrakeMode | None, reason: str, actor: st
         released = await take_brakes_off(connection, scope, mode, reason=reason, actor=actor)
         left = await list_brakes(connection)
     for each in released:
-        click.echo(f"The brake on {each.scope.told()} ({each.brake.mode}) is off: what it held goes on within minutes.")
+        click.echo(f"The brake on {each.scope.told()} ({each.brake.mode}) is off: {_after(each.brake.mode)}.")
     if left:
         click.echo(f"Still on: {'; '.join(f'{each.scope.told()} ({each.brake.mode})' for each in left)}.")
+
+
+def _after(mode: BrakeMode) -> str:
+    match mode:
+        case BrakeMode.HOLD:
+            return "what it held goes on within minutes"
+        case BrakeMode.DROP:
+            return "what it withheld stays withheld, what comes now may go"
+        case _:
+            assert_never(mode)
 
 
 async def _list(as_json: bool) -> None:

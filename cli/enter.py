@@ -16,6 +16,7 @@ from typing import Literal
 import click
 
 from activities.audience import audience
+from activities.brakes import list_brakes
 from activities.database import Connection
 from cli.actor import actor_option, reason_option
 from cli.commands import obey
@@ -30,9 +31,10 @@ from cli.where import parse_where
 from errors import InputError
 from journeys import JOURNEYS
 from journeys.names import CustomerId
-from journeys.words import Journey
+from journeys.words import Journey, Send, all_steps
 from rules.commands import Verb
 from rules.customer_id import check_customer_id
+from rules.gates import Brake, BrakeMode
 from settings import Settings, load_settings
 
 KEPT_AT_ONCE = 1_000
@@ -80,12 +82,39 @@ def enter(
         raise InputError("name one customer and the journey, or the journey with one of --where and --file")
     journey = known_journey(names[-1])
     if len(names) == 2:
+        run_async(_say_brakes(load_settings(), journey))
         obey(Verb.ENTER, names[0], journey, reason=reason, actor=actor, key=key)
         return
     many = Many(_enterable(journey), _batch(batch, journey, where, file), actor, reason)
+    run_async(_say_brakes(load_settings(), journey))
     tally = run_async(_enter(load_settings(), many, where, file, rate, dry_run))
     if tally is not None:
         _tell(tally, many)
+
+
+async def _say_brakes(settings: Settings, name: str) -> None:
+    """Brakes stop touches, not entries: who lets customers in has to know."""
+    journey = next((each for each in JOURNEYS if each.name == name), None)
+    if journey is None:
+        return
+    async with open_database(settings) as connection:
+        brakes = await list_brakes(connection)
+    for each in brakes:
+        if _stops(each.brake, journey):
+            effect = "held until it is off" if each.brake.mode is BrakeMode.HOLD else "withheld for good"
+            click.echo(
+                f"The brake on {each.scope.told()} ({each.brake.mode}) is on: customers enter {name} all the same, and"
+                f" touches that it stops are {effect}."
+            )
+
+
+def _stops(brake: Brake, journey: Journey) -> bool:
+    """Whether a brake stops a touch of a journey on one of its channels."""
+    return brake.journey in (None, journey.name) and any(
+        brake.template in (None, step.template) and (brake.channel is None or brake.channel in step.channels)
+        for step in all_steps(journey.steps)
+        if isinstance(step, Send)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def text_warnings(values: Sequence[Published], today: date) -> Iterator[str]:
 
 
 def _found(journey: Journey, template: Template, today: date) -> Iterator[str]:
-    with_product, filled = _has_product(journey, template.name), _filled(template)
+    with_product, filled = _has_product(journey, template.name), filled_texts(template)
     for place, sentence in findings(template, today, with_product=with_product, filled=filled):
         yield f"{journey.name}: {where(template.name, place)}: {sentence}."
 
@@ -80,7 +80,7 @@ def _unsendable(journey: Journey, template: Template) -> Iterator[str]:
             yield f"{journey.name}: in {place.language}, {error}."
 
 
-def _filled(template: Template) -> dict[Place, Text]:
+def filled_texts(template: Template) -> dict[Place, Text]:
     """The texts that can be filled in, with samples."""
     filled = {}
     for place, _ in texts_of(template):

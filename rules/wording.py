@@ -58,6 +58,7 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "displaced": ("被更重要的旅程取代", "made way for another journey"),
     "time_past": ("时间已过", "its time was past"),
     "ended_by_command": ("由工作人员结束", "ended by our staff"),
+    "end_lost": ("结束记录已丢失", "its end was lost"),
     "skipped": ("已跳过", "skipped"),
 }
 
@@ -118,6 +119,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "displaced": ("旅程已结束，因此未发送。", "The journey had ended, so it was not sent."),
     "ended_by_command": ("旅程已结束，因此未发送。", "The journey had ended, so it was not sent."),
     "time_past": ("旅程已结束，因此未发送。", "The journey had ended, so it was not sent."),
+    "end_lost": ("旅程已结束，因此未发送。", "The journey had ended, so it was not sent."),
+    "bounced": ("消息未能送达。", "The message could not be delivered."),
     "template_error": ("消息内容有误，因此未发送。", "The text was faulty, so it was not sent."),
 }
 
@@ -134,9 +137,12 @@ def label(name: str, language: Language) -> str:
 
 
 def reason(name: str, language: Language) -> str:
-    """A reason as a sentence; of 'exit: account_closed' the event decides, of 'overtaken: deposit_made' the word."""
+    """A reason as a sentence; of 'exit: account_closed' the event decides, of 'overtaken: deposit_made' the word.
+
+    What is in no table ended the run: the event that was its goal, or the word of an `end`.
+    """
     word, _, event = name.partition(": ")
-    return _in(REASONS.get(event) or REASONS.get(word), language) or name
+    return _in(REASONS.get(event) or REASONS.get(word) or REASONS["exit"], language)
 
 
 def hold_reason(name: str, language: Language) -> str:

@@ -47,7 +47,7 @@ def test_quiet_hours_are_written_as_a_span(bare_environment: pytest.MonkeyPatch)
     ("environment", "value", "said"),
     [
         ("production", "off", "SOJOURN_QUIET_HOURS cannot be off in production: write them as 21:00-08:00"),
-        ("production", "08:00-08:00", "SOJOURN_QUIET_HOURS cannot be off in production"),
+        ("production", "08:00-08:00", "where no customer is real, set SOJOURN_ENVIRONMENT=sandbox"),
         ("sandbox", "9-8", "write quiet hours as 21:00-08:00"),
         ("sandbox", "21:00-24:30", "write quiet hours as 21:00-08:00"),
     ],

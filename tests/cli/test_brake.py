@@ -68,6 +68,19 @@ def test_off_releases_both_modes_unless_one_is_named(sojourn: Sojourn, books: Bo
     assert brakes_on(books) == []
 
 
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("hold", "(hold) is off: what it held goes on within minutes."),
+        ("drop", "(drop) is off: what it withheld stays withheld, what comes now may go."),
+    ],
+)
+def test_off_says_what_becomes_of_what_was_stopped(sojourn: Sojourn, books: Books, mode: str, said: str) -> None:
+    """A drop gives nothing back."""
+    sojourn("brake", "on", "--mode", mode, "--reason", "a")
+    assert said in sojourn("brake", "off", "--reason", "b").out
+
+
 def test_off_says_when_no_brake_matches(sojourn: Sojourn, books: Books) -> None:
     """It names what is on, so that the right one can be taken off."""
     assert "nothing was released; on now: none" in sojourn("brake", "off", "--reason", "a").err

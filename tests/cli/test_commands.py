@@ -114,6 +114,18 @@ async def test_many_enter_by_a_condition_once_and_with_their_decisions(world: Li
     await world.until(lambda: world.pool.fetchval("SELECT count(*) = 6 FROM audit WHERE command = 'enter_journey'"))
 
 
+async def test_who_lets_customers_in_is_told_of_a_brake_that_stops_the_journey(world: Live, run: Run) -> None:
+    """Entries go on under a brake; one that stops no touch of the journey is not spoken of."""
+    await world.consent(world.customer("amy"))
+    await run("brake", "on", "--journey", "win-back", "--mode", "hold", *REASON)
+    assert "The brake" not in (await run("enter", JOURNEY, "--where", "tag('a')", "--dry-run", *REASON)).out
+    await run("brake", "on", "--template", "welcome", "--mode", "drop", *REASON)
+    told = f"The brake on template=welcome (drop) is on: customers enter {JOURNEY} all the same, and touches that"
+    many = await run("enter", JOURNEY, "--where", "tag('a')", "--dry-run", *REASON)
+    assert many.out.startswith(f"{told} it stops are withheld for good.")
+    assert (await run("enter", "amy", JOURNEY, *REASON)).out.startswith(told)
+
+
 async def test_who_was_refused_by_an_older_worker_is_asked_again(
     stack: EmbeddedStack, world: Live, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from journeys.templates import templates
 from rules import card, gates, suitability
 from rules.definitions import define
 from rules.state import CustomerState, EndedNote, Lifecycle, Phase, Run, TouchNote
-from rules.wording import LABELS, reason
+from rules.wording import LABELS, REASONS, reason
 from workflows.customer import CANCEL_REFUSED
 
 MONDAY = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
@@ -77,6 +77,7 @@ RUN_OVER = (
     "displaced",
     "ended_by_command",
     "time_past",
+    "end_lost",
     "paused",
 )
 
@@ -201,7 +202,7 @@ def test_a_card_is_never_too_long_and_ends_with_a_whole_line(onboarding: Run, la
     assert rendered.splitlines()[-2].endswith("|")
 
 
-CHANNEL_REASONS = [*get_args(RefusedReason), *get_args(UnknownReason), *get_args(PostponedReason)]
+CHANNEL_REASONS = [*get_args(RefusedReason), *get_args(UnknownReason), *get_args(PostponedReason), "bounced"]
 
 
 @pytest.mark.parametrize("language", Language)
@@ -209,9 +210,17 @@ CHANNEL_REASONS = [*get_args(RefusedReason), *get_args(UnknownReason), *get_args
     "name", [*GATE_REASONS, *RUN_OVER, *CHANNEL_REASONS, *sorted(reasons_of_the_gates()), *UNSUITABLE]
 )
 def test_each_reason_is_a_sentence_that_may_be_said(name: str, language: Language) -> None:
-    """No customer is told `no_consent`."""
+    """No customer is told `no_consent`, and none of the closed set is told as what is in no table."""
+    word, _, event = name.partition(": ")
+    assert {word, event} & {*REASONS}
     assert reason(name, language)[-1] in "。."
     assert "_" not in reason(name, language)
+
+
+@pytest.mark.parametrize("name", ["deposit_made", "answered"])
+def test_what_ended_a_run_is_told_as_that_it_ended(name: str) -> None:
+    """The event that was its goal, or the word of an `end`: a journey is free in both."""
+    assert reason(name, Language.ENGLISH) == "The journey had ended, so it was not sent."
 
 
 def test_no_label_is_left_empty() -> None:
