@@ -23,7 +23,7 @@ from rules.commands import Verb
 from rules.definitions import define
 from tests.live import Live, live
 
-MANY, AT_ONCE = int(os.environ.get("CUSTOMERS_MOVED", "300")), 64
+MANY, AT_ONCE = int(os.environ.get("CUSTOMERS_MOVED", "300")), 24
 NAME = JourneyName("long-wait")
 
 
