@@ -76,13 +76,15 @@ BANNED: Mapping[Language, tuple[Banned, ...]] = MappingProxyType(
             Banned(ADVERTISING_25, re.compile(_RATE_CHINESE)),
             Banned(
                 ADVERTISING_25,
-                re.compile("(?:绝不|决不|不会|不可能|永不|从不|从未)(?:有)?亏损?|绝对安全|百分之?百安全|100%安全"),
+                re.compile(
+                    "(?:绝不|决不|不会|不可能|永不|从不|从未)(?:有)?亏(?!待|欠|空)损?|绝对安全|百分之?百安全|100%安全"
+                ),
             ),
             Banned(SECURITIES_135, re.compile("必涨|会涨|会跌|必跌|抄底|良机")),
             Banned(
                 SECURITIES_135,
                 re.compile(
-                    "(?:将|会|必将|必定|一定|肯定)(?:继续|持续|再|大幅|大)*(?:上涨|下跌|走高|走低|暴涨|大涨|翻红)"
+                    "(?:将|(?<!可能)(?<!也许)(?<!或许)(?<!是否)会|必将|必定|一定|肯定)(?:继续|持续|再|大幅|大)*(?:上涨|下跌|走高|走低|暴涨|大涨|翻红)"
                 ),
             ),
             Banned(
@@ -91,7 +93,7 @@ BANNED: Mapping[Language, tuple[Banned, ...]] = MappingProxyType(
             ),
             Banned(
                 ADVERTISING_9,
-                re.compile("最佳|最高级|最好|最优|最强|最大收益|第一名|国家级|顶级|顶尖"),
+                re.compile("最佳|最高级|最好|最优(?!五档|价|报价|成交)|最强|最大收益|第一名|国家级|顶级|顶尖"),
             ),
             Banned(
                 ADVERTISING_9,
@@ -108,7 +110,7 @@ BANNED: Mapping[Language, tuple[Banned, ...]] = MappingProxyType(
                 re.compile(
                     rf"(?i){_RATE_ENGLISH}"
                     r"|\b(cannot|can[’']t|can not|never|will not|won[’']t) lose\b"
-                    r"(?! (your|an?|the) (password|phone|device|card))"
+                    r"(?=\W*$| ?[^\w\s]| (any |a |your |the )?(money|capital|principal|cent|penny|anything|out)\b)"
                 ),
             ),
             Banned(ADVERTISING_25, re.compile(r"(?i)\b(absolutely|completely|perfectly|100 ?%) safe\b")),
@@ -126,7 +128,8 @@ BANNED: Mapping[Language, tuple[Banned, ...]] = MappingProxyType(
             Banned(
                 ADVERTISING_9,
                 re.compile(
-                    r"(?i)\bno\. ?1\b|(?<!\w)#1\b|\bnumber one\b"
+                    r"(?i)\b(?<!lesson )(?<!step )(?<!question )no\. ?1\b|(?<!\w)#1\b"
+                    r"|\b(the|is|are|as|our) number one\b"
                     r"|\btop[- ](rated|ranked)\b|\bthe only (broker|fund|product|app)\b"
                 ),
             ),
