@@ -82,8 +82,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "too_large": ("消息过长，渠道未接收。", "The message was too long for the channel."),
     "answer_lost": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
     "timed_out": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
-    "not_connected": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
-    "busy": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
+    "not_connected": ("消息渠道当时无法接收。", "The channel could not take the message at the time."),
+    "busy": ("消息渠道当时无法接收。", "The channel could not take the message at the time."),
     "gateway_failed": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
     "unreadable_answer": ("渠道未确认，消息可能已送达。", "The channel did not confirm; you may have got it."),
     "holdout": (
