@@ -82,7 +82,7 @@ async def run(ground: Ground) -> Report:
         }
         measure = {way.name: _measured(ground, way) for way in _ways(ground, workers)}
         await alternate(measure, 1, lambda text: ground.show(f"warming up, {text}"))
-        return _report(await alternate(measure, 2 if ground.quick else 6, ground.show))
+        return _report(await alternate(measure, 2 if ground.quick else 4, ground.show))
 
 
 def _ways(ground: Ground, workers: Mapping[str, WorkerProcess]) -> list[Way]:
