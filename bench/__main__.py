@@ -28,7 +28,7 @@ NAMES = ("size", "runs", "sends", "latency", "memory", "events", "journeys", "re
 def bench(names: Sequence[str], quick: bool) -> None:
     """Measure what Sojourn costs, against the barest way to do the same.
 
-    Without NAME everything is measured, which takes about twenty minutes.
+    Without NAME everything is measured, which takes about forty minutes.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     console = Console(width=None if os.isatty(1) else 140)
