@@ -34,6 +34,7 @@ def mark(key: str) -> tuple[str, str]:
         (mark(THEIRS), f"no worker has started with the key '{mark(OURS)[0]}'"),
         ((mark(OURS)[0], mark(THEIRS)[1]), "none could read it"),
     ],
+    ids=("no keys", "another key", "another key of this id"),
 )
 @pytest.mark.parametrize(
     "command", [("event", "C-1", "app_opened"), ("end", "C-1", "win-back", "--reason", "r", "--actor", "li")]
