@@ -22,9 +22,19 @@ KINDS: Mapping[str, str] = {
                created_at AS recorded_at
         FROM customer WHERE customer_id = $1
     """,
+    "reachability": """
+        SELECT channel, reachable, at FROM reachability WHERE customer_id = $1 ORDER BY channel
+    """,
+    "address": """
+        SELECT channel, address, active, at FROM channel_address WHERE customer_id = $1 ORDER BY channel, at, address
+    """,
     "event": """
         SELECT sequence, event_id, name, occurred_at, data, source, recorded_at
         FROM customer_event WHERE customer_id = $1 ORDER BY sequence
+    """,
+    "fact": """
+        SELECT fact_id, name, occurred_at, data, imported_at AS recorded_at
+        FROM customer_fact WHERE customer_id = $1 ORDER BY occurred_at, fact_id
     """,
     "stage_change": """
         SELECT from_stage, to_stage, at, cause, recorded_at
@@ -54,6 +64,18 @@ KINDS: Mapping[str, str] = {
         SELECT journey, entry, key, version, definition, entered_at, control, ended_at, outcome
         FROM journey_run WHERE customer_id = $1 ORDER BY entered_at, journey, entry
     """,
+    "condition": """
+        SELECT journey, entry, step, occurrence, at, holds, inputs, recorded_at
+        FROM condition_answer WHERE customer_id = $1 ORDER BY at, journey, entry, step
+    """,
+    "arm": """
+        SELECT journey, entry, step, occurrence, split, arm, at, recorded_at
+        FROM arm_assignment WHERE customer_id = $1 ORDER BY at, journey, entry, step
+    """,
+    "tag": """
+        SELECT journey, entry, step, occurrence, tag, present, at, recorded_at
+        FROM tag_change WHERE customer_id = $1 ORDER BY at, journey, entry, step
+    """,
     "text": """
         SELECT content_hash, template, content, first_seen AS recorded_at FROM template_content
         WHERE content_hash IN (SELECT content_hash FROM touch WHERE customer_id = $1) ORDER BY content_hash
@@ -73,6 +95,10 @@ KINDS: Mapping[str, str] = {
         SELECT channel, receipt_id, touch_id, kind AS told, at, permanent, scope, detail, source, recorded_at
         FROM receipt WHERE customer_id = $1 ORDER BY at, channel, receipt_id
     """,
+    "read": """
+        SELECT touch_id, read_at AS at
+        FROM inbox_read JOIN touch USING (touch_id) WHERE customer_id = $1 ORDER BY read_at, touch_id
+    """,
     "command": """
         SELECT command, actor, reason, before, after, command_id, at AS recorded_at
         FROM audit WHERE subject = $1 ORDER BY at, audit_id
@@ -81,9 +107,17 @@ KINDS: Mapping[str, str] = {
         SELECT amount, reason, at, journey, entry, step, occurrence, recorded_at
         FROM points_ledger WHERE customer_id = $1 ORDER BY at, ledger_id
     """,
+    "withheld_points": """
+        SELECT amount, reason, at, journey, entry, step, occurrence, recorded_at
+        FROM withheld_award WHERE customer_id = $1 ORDER BY at, journey, entry, step
+    """,
     "conversion": """
         SELECT journey, entry, event_id, occurred_at, step, credited, recorded_at
         FROM conversion WHERE customer_id = $1 ORDER BY occurred_at, journey, entry
+    """,
+    "conversion_reversal": """
+        SELECT journey, entry, converted_by, event_id, occurred_at, recorded_at
+        FROM conversion_reversal WHERE customer_id = $1 ORDER BY occurred_at, journey, entry
     """,
 }
 

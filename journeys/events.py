@@ -92,6 +92,9 @@ ValidUntil = Annotated[
         }
     ),
 ]
+Scope = Annotated[
+    str, AfterValidator(_scope), _one_of(OPT_OUT_SCOPES, "`marketing`, `all`, or a channel: what is refused")
+]
 ProductId = Annotated[str, Field(min_length=1, max_length=64, description="The product's number in your books")]
 
 
@@ -212,9 +215,9 @@ class MessageBounced(MessageData):
 
 
 class Unsubscribed(MessageData):
-    """The customer refused further messages in a message."""
+    """The customer refused further messages in a message; effective at once."""
 
-    scope: Annotated[str, Field(min_length=1, max_length=64, description="`marketing`, `all`, or a channel")]
+    scope: Scope
 
 
 class OptedOutOfMarketing(EventData):
@@ -224,9 +227,7 @@ class OptedOutOfMarketing(EventData):
 class ScopeData(EventData):
     """What a refusal, or its end, is about."""
 
-    scope: Annotated[
-        str, AfterValidator(_scope), _one_of(OPT_OUT_SCOPES, "`marketing`, `all`, or a channel: what is refused")
-    ]
+    scope: Scope
 
 
 class OptedOut(ScopeData):

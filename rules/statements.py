@@ -14,42 +14,22 @@ from typing import Any, TypeVar
 
 from journeys.events import (
     EVENTS,
+    ComplaintData,
     ComplaintMade,
-    ComplaintResolved,
+    ConsentData,
     ConsentGiven,
-    ConsentWithdrawn,
-    OptedIn,
     OptedOut,
     OptedOutOfMarketing,
     RiskAssessed,
-    complaint_made,
-    complaint_resolved,
-    consent_given,
-    consent_withdrawn,
-    opted_in,
-    opted_out,
-    opted_out_of_marketing,
-    risk_assessed,
+    ScopeData,
+    Unsubscribed,
 )
 from journeys.names import Channel, MessageClass, RiskClass
 from rules.suitability import Investor
 
 COMPLAINT = "complaint"
-STATING = frozenset(
-    map(
-        str,
-        (
-            opted_out_of_marketing,
-            opted_out,
-            opted_in,
-            consent_given,
-            consent_withdrawn,
-            risk_assessed,
-            complaint_made,
-            complaint_resolved,
-        ),
-    )
-)
+_SAYING = (OptedOutOfMarketing, Unsubscribed, ScopeData, ConsentData, ComplaintData, RiskAssessed)
+STATING = frozenset(name for name, event in EVENTS.items() if issubclass(event.data, _SAYING))
 """The events that say something which the gates look at."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -122,12 +102,14 @@ def statement_of(name: str, at: datetime, data: Mapping[str, Any], source: str) 
     match said:
         case OptedOutOfMarketing():
             return OptOutSaid(at, "marketing", True, source)
-        case OptedOut() | OptedIn():
+        case Unsubscribed():
+            return OptOutSaid(at, said.scope, True, source)
+        case ScopeData():
             return OptOutSaid(at, said.scope, isinstance(said, OptedOut), source)
-        case ConsentGiven() | ConsentWithdrawn():
+        case ConsentData():
             given = isinstance(said, ConsentGiven)
             return ConsentSaid(at, said.message_class, said.channel, given, said.source, said.text_version)
-        case ComplaintMade() | ComplaintResolved():
+        case ComplaintData():
             return SuppressionSaid(at, COMPLAINT, isinstance(said, ComplaintMade), source)
         case RiskAssessed():
             return _assessment(said, at, source)

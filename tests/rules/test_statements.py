@@ -31,6 +31,7 @@ YEAR = timedelta(days=365)
 NOBODY = Standing()
 MARKETING_INBOX = (MessageClass.MARKETING, Channel.INBOX)
 CONSENT = {"message_class": "marketing", "channel": "inbox", "source": "app", "text_version": "1"}
+A_MESSAGE = {"channel": "app_push", "journey": "j", "step": "s", "template": "t", "touch": "C-1/j/1/s/1"}
 ASSESSED = {
     "risk_class": "C1",
     "lowest_class": True,
@@ -42,6 +43,7 @@ ASSESSED = {
 SAID: list[tuple[str, dict[str, Any], Statement]] = [
     ("opted_out_of_marketing", {}, OptOutSaid(AT, "marketing", True, "e")),
     ("opted_out", {"scope": "all"}, OptOutSaid(AT, "all", True, "e")),
+    ("unsubscribed", {**A_MESSAGE, "scope": "app_push"}, OptOutSaid(AT, "app_push", True, "e")),
     ("opted_in", {"scope": "sms"}, OptOutSaid(AT, "sms", False, "e")),
     ("consent_given", CONSENT, ConsentSaid(AT, *MARKETING_INBOX, True, "app", "1")),
     ("consent_withdrawn", CONSENT, ConsentSaid(AT, *MARKETING_INBOX, False, "app", "1")),
