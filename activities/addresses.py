@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from activities.fact_writing import AnyConnection, columns
+from activities.database import AnyConnection, columns
 from journeys.names import Channel, CustomerId
 
 Told = Mapping[tuple[CustomerId, Channel], Sequence[str]]

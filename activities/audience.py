@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
-from activities.database import Connection, PoolConnection
+from activities.database import AnyConnection
 from journeys.conditions import (
     AllOf,
     AnyOf,
@@ -53,9 +53,7 @@ def compile_condition(condition: Condition, now: datetime) -> Query:
     return Query(sql, tuple(compiler.parameters))
 
 
-async def audience(
-    connection: Connection | PoolConnection, condition: Condition, now: datetime
-) -> AsyncIterator[CustomerId]:
+async def audience(connection: AnyConnection, condition: Condition, now: datetime) -> AsyncIterator[CustomerId]:
     """The customers for whom a condition holds at `now`, in the order of their ids, each once.
 
     They are asked for a page at a time, when the page before is taken, and no transaction is open meanwhile: who takes

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from activities.database import Connection, PoolConnection
+from activities.database import AnyConnection
 from errors import DatabaseError
 from journeys.names import CustomerId, Language, RiskClass, Stage
 from rules.conditions import BEGINNING, CustomerFacts, PastEvent
@@ -34,7 +34,7 @@ ORDER BY event.sequence
 
 
 async def read_facts(
-    connection: Connection | PoolConnection,
+    connection: AnyConnection,
     customer_id: CustomerId,
     *,
     now: datetime,

@@ -13,7 +13,9 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from activities.addresses import replace_addresses
-from activities.fact_writing import AnyConnection, columns, write_statements
+from activities.customer_rows import lock_customers, raise_versions
+from activities.database import AnyConnection, columns
+from activities.fact_writing import write_statements
 from activities.imported import Imported
 from activities.moments import Deadline, Moment
 from journeys.channels import ADDRESSED
@@ -224,7 +226,7 @@ async def _import_wave(
         *await replace_addresses(connection, _addresses(updates)),
         *await write_statements(connection, said),
     }
-    await _raise_versions(connection, changed)
+    await raise_versions(connection, changed)
     outcome.new += len(new)
     outcome.changed += len(changed)
 
@@ -238,10 +240,7 @@ async def _create_and_lock(connection: AnyConnection, customer_ids: list[Custome
         """,
         customer_ids,
     )
-    await connection.execute(
-        "SELECT FROM customer WHERE customer_id = ANY($1::text[]) ORDER BY customer_id FOR NO KEY UPDATE",
-        customer_ids,
-    )
+    await lock_customers(connection, customer_ids)
     return {row["customer_id"] for row in made}
 
 
@@ -288,12 +287,6 @@ def _addresses(updates: Iterable[CustomerUpdate]) -> Mapping[tuple[CustomerId, C
         for update in updates
         for channel, addresses in update.addresses.items()
     }
-
-
-async def _raise_versions(connection: AnyConnection, customer_ids: Iterable[str]) -> None:
-    await connection.execute(
-        "UPDATE customer SET version = version + 1 WHERE customer_id = ANY($1::text[])", list(customer_ids)
-    )
 
 
 def _profile_row(update: CustomerUpdate) -> dict[str, Any]:

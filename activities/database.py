@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from errors import DatabaseError
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 PoolConnection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+AnyConnection: TypeAlias = "Connection | PoolConnection"
 
 STATEMENT_TIMEOUT = timedelta(seconds=10)
 CONNECT_TIMEOUT = timedelta(seconds=5)
@@ -91,7 +93,7 @@ async def restrict(connection: Connection) -> None:
     )
 
 
-async def may_rewrite_books(connection: Connection | PoolConnection) -> bool:
+async def may_rewrite_books(connection: AnyConnection) -> bool:
     """Whether this connection could change a decision record or delete one."""
     return bool(
         await connection.fetchval(
@@ -154,3 +156,8 @@ def _place(url: str) -> str:
         return f"{parts.hostname or 'the local socket'}:{parts.port or 5432}{parts.path}"
     except ValueError:
         return "the address in DATABASE_URL"
+
+
+def columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Rows as the arrays that `unnest` takes."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 import asyncpg
@@ -50,7 +51,10 @@ async def verify_decisions(connection: Connection, customer_id: CustomerId) -> l
         texts = await _read_texts(connection, customer_id)
         touches = await _read_touches(connection, customer_id)
         holds = await _read_holds(connection, customer_id)
-    return [*(_touch_again(row, texts) for row in touches), *map(_hold_again, holds)]
+    return [
+        *(_again(row, "touch", row["outcome"], texts) for row in touches),
+        *(_again(row, "hold", f"held for {row['reason']} on {row['channel']}") for row in holds),
+    ]
 
 
 async def _read_texts(connection: Connection, customer_id: CustomerId) -> _Texts:
@@ -97,24 +101,15 @@ async def _read_holds(connection: Connection, customer_id: CustomerId) -> list[a
     )
 
 
-def _touch_again(row: asyncpg.Record, texts: _Texts) -> Verified:
+def _again(row: asyncpg.Record, kind: Literal["touch", "hold"], outcome: str, texts: _Texts | None = None) -> Verified:
+    """A hold has no words of its own, so none are looked at without `texts`."""
+    verified = partial(Verified, kind, row["planned_at"], row["key"], outcome)
     try:
         decision = _decision(row)
     except ValidationError as error:
-        return Verified("touch", row["planned_at"], row["key"], row["outcome"], [], _not_whole(error))
-    text = _other_text(row, decision.touch, texts.get(row["content_hash"]))
-    found = [*_other_columns(row, decision), *text, *disagreements(decision)]
-    return Verified("touch", row["planned_at"], row["key"], row["outcome"], found)
-
-
-def _hold_again(row: asyncpg.Record) -> Verified:
-    outcome = f"held for {row['reason']} on {row['channel']}"
-    try:
-        decision = _decision(row)
-    except ValidationError as error:
-        return Verified("hold", row["planned_at"], row["key"], outcome, [], _not_whole(error))
-    found = [*_other_columns(row, decision), *disagreements(decision)]
-    return Verified("hold", row["planned_at"], row["key"], outcome, found)
+        return verified([], _not_whole(error))
+    words = [] if texts is None else _other_text(row, decision.touch, texts.get(row["content_hash"]))
+    return verified([*_other_columns(row, decision), *words, *disagreements(decision)])
 
 
 def _decision(row: asyncpg.Record) -> Decision:

@@ -8,13 +8,12 @@ raises the version of those who are answered.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias, assert_never
+from typing import Any, assert_never
 
-from activities.database import Connection, PoolConnection
+from activities.database import AnyConnection, columns
 from journeys.names import CustomerId
 from rules.statements import AssessmentSaid, ConsentSaid, OptOutSaid, Statement, SuppressionSaid
 
-AnyConnection: TypeAlias = "Connection | PoolConnection"
 Rows = list[tuple[Any, ...]]
 
 
@@ -152,8 +151,3 @@ def _assessment_row(customer_id: CustomerId, one: AssessmentSaid) -> dict[str, A
         "product_types": one.product_types,
         "source": one.source,
     }
-
-
-def columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
-    """Rows as the arrays that `unnest` takes."""
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

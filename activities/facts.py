@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from activities.database import Connection, PoolConnection
+from activities.database import AnyConnection
 from activities.imported import Imported
 from activities.moments import Moment, TimeContext
 from journeys.events import EVENTS
@@ -76,7 +76,7 @@ def _id_of(customer_id: CustomerId, name: str, occurred_at: datetime, data: dict
     return EventId(f"fact-{hashlib.sha256(content.encode()).hexdigest()[:32]}")
 
 
-async def import_facts(connection: Connection | PoolConnection, facts: Sequence[Fact]) -> Imported:
+async def import_facts(connection: AnyConnection, facts: Sequence[Fact]) -> Imported:
     """Write facts in one transaction; the same again changes nothing.
 
     A fact whose id is known with other content is refused: the first one stands.

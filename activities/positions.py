@@ -8,7 +8,7 @@ from datetime import datetime
 
 import asyncpg
 
-from activities.database import Connection, PoolConnection
+from activities.database import AnyConnection, Connection
 from activities.record_events import STATE
 from errors import DefinitionMissing
 from journeys.names import ContentHash, CustomerId, JourneyName, StepId
@@ -69,7 +69,7 @@ async def running(connection: Connection, journey: JourneyName) -> AsyncIterator
             yield _stand(row)
 
 
-async def stands_of(connection: Connection | PoolConnection, customer_id: CustomerId) -> list[Stand]:
+async def stands_of(connection: AnyConnection, customer_id: CustomerId) -> list[Stand]:
     """The open runs of one customer, in the order of entry; as `running`."""
     where = "WHERE run.customer_id = $1 AND run.ended_at IS NULL ORDER BY run.entered_at, run.journey"
     stands = [_stand(row) for row in await connection.fetch(_OPEN_RUNS + where, customer_id)]
@@ -77,7 +77,7 @@ async def stands_of(connection: Connection | PoolConnection, customer_id: Custom
     return [_as_of_now(stand, later) for stand in stands]
 
 
-async def _with_settled(connection: Connection | PoolConnection, customer_id: CustomerId) -> CustomerState | None:
+async def _with_settled(connection: AnyConnection, customer_id: CustomerId) -> CustomerState | None:
     """The stored state with the touches that were settled since; none where it is not known what they lead to.
 
     What comes after a touch that was held counts from the end of the hold, which only the workflow knows.

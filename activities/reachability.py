@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from activities.database import Connection, Pool, PoolConnection
+from activities.customer_rows import lock_customers, raise_versions
+from activities.database import AnyConnection, Pool, columns
 from journeys.names import Channel, CustomerId
 
 News = tuple[CustomerId, Channel, bool, datetime]
 """Whether a channel reached a customer at a time; one for each customer and channel."""
 
 
-async def change_reachability(connection: Connection | PoolConnection, news: Sequence[News]) -> set[str]:
+async def change_reachability(connection: AnyConnection, news: Sequence[News]) -> set[str]:
     """Unreachable from the time of the bad news, until good news comes that is later; answers whose changed.
 
     Whoever calls has locked the customers, and raises the version of those who are answered. No word in the books is
@@ -40,10 +41,7 @@ async def change_reachability(connection: Connection | PoolConnection, news: Seq
         )
         SELECT customer_id FROM closed UNION ALL SELECT customer_id FROM opened
         """,
-        [customer_id for customer_id, *_ in news],
-        [channel for _, channel, *_ in news],
-        [reachable for *_, reachable, _ in news],
-        [at for *_, at in news],
+        *columns(news, 4),
     )
     return {row["customer_id"] for row in rows}
 
@@ -51,6 +49,5 @@ async def change_reachability(connection: Connection | PoolConnection, news: Seq
 async def note_gone(pool: Pool, customer_id: CustomerId, channel: Channel, at: datetime) -> None:
     """Write down that a channel has said that it does not reach a customer any more; the gates judge anew."""
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT FROM customer WHERE customer_id = $1 FOR NO KEY UPDATE", customer_id)
-        if await change_reachability(connection, [(customer_id, channel, False, at)]):
-            await connection.execute("UPDATE customer SET version = version + 1 WHERE customer_id = $1", customer_id)
+        await lock_customers(connection, [customer_id])
+        await raise_versions(connection, await change_reachability(connection, [(customer_id, channel, False, at)]))

@@ -22,8 +22,9 @@ from typing import Annotated, Any, Literal, Self, assert_never
 import asyncpg
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
-from activities.database import Connection, PoolConnection
-from activities.fact_writing import columns, write_statements
+from activities.customer_rows import lock_customers, raise_versions
+from activities.database import AnyConnection, columns
+from activities.fact_writing import write_statements
 from activities.moments import Moment
 from activities.reachability import News, change_reachability
 from journeys.events import (
@@ -141,9 +142,7 @@ class _Found:
         return CustomerId(self.touch["customer_id"])
 
 
-async def take_receipts(
-    connection: Connection | PoolConnection, receipts: Sequence[Receipt], tell: Tell, source: str
-) -> Recorded:
+async def take_receipts(connection: AnyConnection, receipts: Sequence[Receipt], tell: Tell, source: str) -> Recorded:
     """Write receipts down, then tell the customers' workflows; raises what `tell` raises.
 
     Whoever sent the batch sends it again then, and whatever was not told is told: nothing is lost, nothing is twice.
@@ -172,9 +171,7 @@ def _waves(events: Sequence[MessageEvent]) -> list[list[MessageEvent]]:
     return waves
 
 
-async def record_receipts(
-    connection: Connection | PoolConnection, receipts: Sequence[Receipt], source: str
-) -> Recorded:
+async def record_receipts(connection: AnyConnection, receipts: Sequence[Receipt], source: str) -> Recorded:
     """Write receipts down in one transaction; the same again changes nothing.
 
     Answers the events of which the books do not know yet that a workflow has them, also of receipts that are known.
@@ -182,7 +179,7 @@ async def record_receipts(
     recorded = Recorded()
     async with connection.transaction():
         found = await _find(connection, receipts, recorded)
-        await _lock(connection, found)
+        await lock_customers(connection, {each.customer_id for each in found})
         known = await _insert(connection, found, source, recorded)
         new = [each for each in found if each.place in recorded.new]
         await _take_effect(connection, new)
@@ -190,9 +187,7 @@ async def record_receipts(
     return recorded
 
 
-async def _find(
-    connection: Connection | PoolConnection, receipts: Sequence[Receipt], recorded: Recorded
-) -> list[_Found]:
+async def _find(connection: AnyConnection, receipts: Sequence[Receipt], recorded: Recorded) -> list[_Found]:
     """The receipts of touches that were handed to a channel, by the time that they speak of."""
     touches = {row["place"]: row for row in await _touches(connection, receipts)}
     found = []
@@ -209,7 +204,7 @@ async def _find(
     return sorted(found, key=lambda each: each.receipt.at)
 
 
-async def _touches(connection: Connection | PoolConnection, receipts: Sequence[Receipt]) -> list[asyncpg.Record]:
+async def _touches(connection: AnyConnection, receipts: Sequence[Receipt]) -> list[asyncpg.Record]:
     named = [
         (place, receipt.channel, *identity)
         for place, receipt in enumerate(receipts)
@@ -236,17 +231,7 @@ async def _touches(connection: Connection | PoolConnection, receipts: Sequence[R
     )
 
 
-async def _lock(connection: Connection | PoolConnection, found: Sequence[_Found]) -> None:
-    """The customers, in one order, as whoever decides something about them."""
-    await connection.execute(
-        "SELECT FROM customer WHERE customer_id = ANY($1::text[]) ORDER BY customer_id FOR NO KEY UPDATE",
-        sorted({each.customer_id for each in found}),
-    )
-
-
-async def _insert(
-    connection: Connection | PoolConnection, found: Sequence[_Found], source: str, recorded: Recorded
-) -> set[int]:
+async def _insert(connection: AnyConnection, found: Sequence[_Found], source: str, recorded: Recorded) -> set[int]:
     """Add what is new; answers the places of what was known. An id with other content than before is refused."""
     if not found:
         return set()
@@ -268,7 +253,7 @@ async def _insert(
 
 
 async def _compare(
-    connection: Connection | PoolConnection, found: Sequence[_Found], fresh: set[tuple[str, str]], recorded: Recorded
+    connection: AnyConnection, found: Sequence[_Found], fresh: set[tuple[str, str]], recorded: Recorded
 ) -> set[int]:
     """Tell apart what is new, what was known, and what contradicts the books."""
     stored = await connection.fetch(
@@ -294,19 +279,17 @@ async def _compare(
     return known
 
 
-async def _take_effect(connection: Connection | PoolConnection, new: Sequence[_Found]) -> None:
+async def _take_effect(connection: AnyConnection, new: Sequence[_Found]) -> None:
     """Touches, reachability and opt-outs; the version goes up of whoever the gates now see otherwise."""
     changed = {
         *await _settle(connection, new),
         *await _change_reachability(connection, new),
         *await _opt_out(connection, new),
     }
-    await connection.execute(
-        "UPDATE customer SET version = version + 1 WHERE customer_id = ANY($1::text[])", sorted(changed)
-    )
+    await raise_versions(connection, changed)
 
 
-async def _settle(connection: Connection | PoolConnection, new: Sequence[_Found]) -> set[str]:
+async def _settle(connection: AnyConnection, new: Sequence[_Found]) -> set[str]:
     """End the doubt. A message that arrived was sent, whatever bounced elsewhere; what was decided stands."""
     arrived = {each.touch["touch_id"] for each in new if each.receipt.kind.arrived}
     bounced = {each.touch["touch_id"] for each in new} - arrived
@@ -324,7 +307,7 @@ async def _settle(connection: Connection | PoolConnection, new: Sequence[_Found]
     return {row["customer_id"] for row in settled}
 
 
-async def _change_reachability(connection: Connection | PoolConnection, new: Sequence[_Found]) -> set[str]:
+async def _change_reachability(connection: AnyConnection, new: Sequence[_Found]) -> set[str]:
     """Bounced for good: unreachable there, until a message arrives later. The latest news of a channel counts."""
     latest: dict[tuple[CustomerId, Channel], News] = {}
     for each in new:
@@ -335,7 +318,7 @@ async def _change_reachability(connection: Connection | PoolConnection, new: Seq
     return await change_reachability(connection, list(latest.values()))
 
 
-async def _opt_out(connection: Connection | PoolConnection, new: Sequence[_Found]) -> set[str]:
+async def _opt_out(connection: AnyConnection, new: Sequence[_Found]) -> set[str]:
     """A refusal counts from the moment it is recorded; the receipt is its evidence."""
     return await write_statements(
         connection,
@@ -351,7 +334,7 @@ def _evidence(receipt: Receipt) -> str:
     return f"receipt {receipt.channel} {receipt.receipt_id}"
 
 
-async def _untold(connection: Connection | PoolConnection, taken: Sequence[_Found]) -> list[MessageEvent]:
+async def _untold(connection: AnyConnection, taken: Sequence[_Found]) -> list[MessageEvent]:
     """The events of receipts, but for those that a workflow has recorded: a repeated batch wakes nobody twice."""
     events = [event for each in taken for event in _events(each)]
     told = await connection.fetch(
