@@ -22,7 +22,6 @@ from activities.channels.registry import open_channels
 from activities.contracts import TASK_QUEUE, channel_queue
 from activities.database import may_rewrite_books, open_pool
 from activities.known_keys import note_keys
-from activities.local_time import load_trading_days
 from activities.migrations import ensure_migrated
 from activities.registry import Activities
 from activities.templates import store_templates
@@ -71,7 +70,6 @@ async def open_world(settings: Settings, journeys: Sequence[Published]) -> Async
                 log.warning("this login may rewrite the books: see Database rights in docs/production.md")
         await store_templates(pool, [t for p in [*published().values(), *journeys] for t in p.templates.values()])
         channels = await stack.enter_async_context(open_channels(settings))
-        await asyncio.to_thread(load_trading_days)
         yield World(
             pool=pool,
             catalogue=Catalogue.of(journeys),

@@ -90,11 +90,6 @@ def is_trading_day(day: date) -> bool:
     return bool(calendar.is_session(day.isoformat()))
 
 
-def load_trading_days() -> None:
-    """Load the calendar, which takes most of a second: whoever answers many does so before the first asks."""
-    _shanghai()
-
-
 @cache
 def _shanghai() -> Any:
     # Imported when it is needed: it brings pandas, which takes longer to load than all else together.

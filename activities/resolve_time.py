@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from activities.contracts import ResolveTimeRequest, TimeResolved
 from activities.customer_facts import not_in_the_books
 from activities.local_time import resolve_local_time
@@ -18,4 +20,5 @@ async def resolve_time(world: World, request: ResolveTimeRequest) -> TimeResolve
     zone = await world.pool.fetchval("SELECT zone FROM customer WHERE customer_id = $1", request.customer_id)
     if zone is None:
         raise not_in_the_books(request.customer_id)
-    return TimeResolved(resolve_local_time(step, asked.at, zone))
+    # In a thread: the first trading day loads the calendar, and no other life would go on for most of a second.
+    return TimeResolved(await asyncio.to_thread(resolve_local_time, step, asked.at, zone))

@@ -22,8 +22,6 @@ from embedded import EmbeddedStack
 from embedded.process import GRACE
 from engine import connect
 from payload_keys import PayloadKeys, fresh_key
-from settings import load_settings
-from worker import open_world
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = timedelta(seconds=30)
@@ -178,14 +176,3 @@ async def test_a_signal_ends_it_in_order_and_soon(
         process.send_signal(ending)
         assert await asyncio.wait_for(process.wait(), PATIENCE.total_seconds()) == 0
         assert time.monotonic() - asked < GRACE.total_seconds() / 2
-
-
-async def test_the_calendar_of_trading_days_is_there_before_a_life_asks_for_it(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It takes most of a second to load, in which no other life would go on."""
-    loaded: list[str] = []
-    monkeypatch.setattr("worker.load_trading_days", lambda: loaded.append("once"))
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    async with open_world(load_settings(), []):
-        assert loaded == ["once"]

@@ -15,7 +15,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import SecretStr, ValidationError
 from starlette.exceptions import HTTPException
@@ -71,7 +71,8 @@ class Receipts:
         channel = _channel(request)
         key = self._key(request, channel)
         body = await request.body()
-        _check(verify(key, request.headers, body, datetime.now(UTC)))
+        if (verdict := verify(key, request.headers, body, datetime.now(UTC))) is not Verdict.VALID:
+            _refuse(verdict)
         receipts, refused = self._read(_items(body), channel)
         async with request.state.pool.acquire() as connection:
             recorded = await record_receipts(connection, list(receipts.values()), f"webhook {key.key_id}")
@@ -87,10 +88,10 @@ class Receipts:
     def _key(self, request: Request, channel: Channel) -> SigningKey:
         """The key that the sender names; HTTPException 401, before anything is read, if the channel has none such."""
         if not (key_id := request.headers.get(KEY_ID, "")):
-            _check(Verdict.MISSING)
+            _refuse(Verdict.MISSING)
         if (secret := self._keys.get(channel, {}).get(key_id)) is None:
-            _check(Verdict.UNKNOWN_KEY)
-        return SigningKey(key_id, secret or SecretStr(""))
+            _refuse(Verdict.UNKNOWN_KEY)
+        return SigningKey(key_id, secret)
 
     def _read(self, items: Sequence[Any], channel: Channel) -> tuple[dict[int, Receipt], dict[int, str]]:
         """The receipts by place, and why what is none is none."""
@@ -132,11 +133,10 @@ class Receipts:
             return self._client
 
 
-def _check(verdict: Verdict) -> None:
-    """HTTPException 401 if a signature is not valid."""
-    if verdict is not Verdict.VALID:
-        _LOG.warning("receipts were refused: signature %s", verdict)
-        raise HTTPException(401, f"{verdict}: {_REMEDIES[verdict]} (docs/contract.md, Receipts).")
+def _refuse(verdict: Verdict) -> NoReturn:
+    """HTTPException 401: a signature is not valid."""
+    _LOG.warning("receipts were refused: signature %s", verdict)
+    raise HTTPException(401, f"{verdict}: {_REMEDIES[verdict]} (docs/contract.md, Receipts).")
 
 
 def _channel(request: Request) -> Channel:

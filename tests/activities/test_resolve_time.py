@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from errors import DatabaseError
 from journeys.events import app_registered
 from journeys.language import days, journey, send, wait_until
 from journeys.names import CustomerId, JourneyName, StepId
+from journeys.words import WaitUntil
 from rules.conditions import CustomerFacts
 from rules.effects import ResolveTime
 from tests.activities.books import books, defined, write_down
@@ -73,3 +76,19 @@ async def test_a_customer_of_another_database_is_not_answered(world: World) -> N
     asked = ResolveTime(JourneyName("morning"), 1, StepId("next"), defined(MORNING).hash, NOW)
     with pytest.raises(DatabaseError, match="not the one this life was recorded in"):
         await resolve_time(world, ResolveTimeRequest(CustomerId("C-9"), asked))
+
+
+async def test_others_go_on_while_the_calendar_of_trading_days_is_loaded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes most of a second, in which no other life would go on."""
+    going_on = threading.Event()
+
+    def loaded(step: WaitUntil, at: datetime, zone: str) -> datetime:
+        assert going_on.wait(20), "nobody else got a turn"
+        return at
+
+    monkeypatch.setattr("activities.resolve_time.resolve_local_time", loaded)
+    asked = asyncio.create_task(resolved(world, "Asia/Shanghai", "trading"))
+    asyncio.get_running_loop().call_later(0.1, going_on.set)
+    assert await asked == NOW.isoformat()
