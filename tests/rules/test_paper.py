@@ -41,7 +41,9 @@ is_trading_day(START.date())  # loads the calendar, so that no example takes a s
 
 
 CONSENT = {"message_class": "service", "channel": "inbox", "source": "app", "text_version": "1"}
+MESSAGE = {"channel": "inbox", "journey": "j", "step": "s", "template": "t", "touch": "a/j/1/s/1"}
 STATED: dict[str, dict[str, Any]] = {
+    "unsubscribed": {**MESSAGE, "scope": "marketing"},
     "opted_out": {"scope": "inbox"},
     "opted_in": {"scope": "inbox"},
     "consent_given": CONSENT,

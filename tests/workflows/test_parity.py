@@ -27,6 +27,7 @@ BIRTH = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
 FAR = datetime(2031, 1, 1, tzinfo=UTC)
 
 CONSENT = {"message_class": "marketing", "channel": "inbox", "source": "app", "text_version": "2"}
+MESSAGE = {"channel": "inbox", "journey": "j", "step": "s", "template": "t", "touch": "c/j/1/s/1"}
 EVENTS: dict[str, dict[str, Any]] = {
     "app_registered": {},
     "account_opened": {},
@@ -39,6 +40,7 @@ EVENTS: dict[str, dict[str, Any]] = {
     "opted_out_of_marketing": {},
     "opted_out": {"scope": "inbox"},
     "opted_in": {"scope": "marketing"},
+    "unsubscribed": {**MESSAGE, "scope": "inbox"},
     "consent_given": CONSENT,
     "consent_withdrawn": CONSENT,
     "risk_assessed": {"risk_class": "C4"},
