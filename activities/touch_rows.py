@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import asyncpg
 from pydantic import TypeAdapter
 
 from activities.gate_facts import Known
@@ -94,25 +95,32 @@ async def settle(
     """
     row = await world.pool.fetchrow(
         """
-        WITH settled AS (
-            UPDATE touch SET outcome = $6, reason = $7, settled_at = now(), provider_id = coalesce($8, provider_id)
-            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
-              AND (outcome = 'claimed' OR outcome = 'in_doubt' AND $6 <> 'in_doubt')
-            RETURNING outcome, reason
-        )
-        SELECT outcome, reason, NULL AS named FROM settled
-        UNION ALL
-        SELECT outcome, reason, name_at_provider(touch_id, $8) FROM touch
+        UPDATE touch SET outcome = $6, reason = $7, settled_at = now(), provider_id = coalesce($8, provider_id)
         WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
-          AND NOT EXISTS (SELECT FROM settled)
+          AND (outcome = 'claimed' OR outcome = 'in_doubt' AND $6 <> 'in_doubt')
+        RETURNING outcome, reason
         """,
         *plan.identity,
         outcome,
         reason,
         provider_id,
     )
-    assert row is not None, "what is settled was claimed"
+    row = row or await _settled_meanwhile(world, plan, provider_id)
     return plan.settled(row["outcome"], row["reason"])
+
+
+async def _settled_meanwhile(world: World, plan: TouchPlan, provider_id: str | None) -> asyncpg.Record:
+    """What somebody else came to, perhaps while this one waited for the row: only a later statement sees that."""
+    row = await world.pool.fetchrow(
+        """
+        SELECT outcome, reason, name_at_provider(touch_id, $6) FROM touch
+        WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+        """,
+        *plan.identity,
+        provider_id,
+    )
+    assert row is not None, "what is settled was claimed"
+    return row
 
 
 async def note_hold(world: World, plan: TouchPlan, known: Known, judgement: Judgement, until: datetime) -> None:
