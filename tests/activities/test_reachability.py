@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities.channels import Accepted, Refused
+from activities.channels import Accepted, Delivery, Refused
 from activities.database import Pool, open_pool
 from activities.gate_facts import Known, read_facts
 from activities.send_message import send_message
@@ -120,3 +120,18 @@ async def test_an_address_that_is_told_later_opens_the_channel(touch: AskedFor, 
         *(AMY, at),
     )
     assert await reachable(touch.pool) is opens
+
+
+async def test_an_address_that_is_told_while_the_provider_is_asked_stands(touch: AskedFor) -> None:
+    """What the provider says was true when it was asked; the address is news."""
+
+    async def meanwhile() -> Delivery:
+        await touch.pool.execute(DEVICE)
+        return GONE
+
+    touch.push.answers = [meanwhile]
+    assert await settled(touch) == ("failed", "unreachable")
+    assert await reachable(touch.pool) is not False
+    touch.world = replace(touch.world, caps=())
+    assert isinstance(await another(touch, 2), TouchSettled)
+    assert len(touch.push.got) == 2
