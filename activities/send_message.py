@@ -3,7 +3,7 @@
 Three statements at most, each by itself: the facts are read (gate_facts.py), the claim is made only if no fact has
 changed since, the outcome is settled (touch_rows.py). Before a provider is asked once more for what it may have, a stop
 is heeded and nothing else: a brake, an opt-out, a consent withdrawn. What no provider has taken is judged by all gates
-each time, and taken up again (open_claims.py) only if no fact has changed since. Each further judgement stays on record.
+each time, and taken up again (open_claims.py) only if no fact has changed since. Each judgement stays on record.
 """
 
 from __future__ import annotations

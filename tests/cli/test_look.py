@@ -429,7 +429,7 @@ VALUES ('C-1', 'win-back', 1, 'what-is-new', 'abc', 'what-is-new', 'h', 'marketi
 INSERT INTO brake (mode, reason, channel, set_by, set_at)
 VALUES ('hold', 'wrong text', 'app_push', 'zhao', '2026-03-08T03:00Z');
 INSERT INTO touch_judgement (touch_id, untaken, judged_at, decision, reason, held_until, facts, verdicts, recorded_at)
-SELECT touch_id, true, at, decision, reason, until, '{}', verdicts::jsonb, at
+SELECT touch_id, true, said.at, said.decision, said.reason, said.until, '{}', said.verdicts::jsonb, said.at
 FROM touch, (VALUES ('send', '', timestamptz '2026-03-08T02:05Z', NULL, '[]'),
                     ('hold', 'brake', timestamptz '2026-03-08T04:00Z', timestamptz '2026-03-08T04:15Z',
                      '[{"gate": "brake", "result": "hold", "reason": "brake", "channel": "app_push"}]'))
