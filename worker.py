@@ -28,7 +28,7 @@ from activities.templates import store_templates
 from activities.world import World
 from background import in_background
 from cli.edge import run, run_async
-from engine import connect, ensure_namespace, ensure_search_attributes
+from engine import WORKFLOWS, connect, ensure_namespace, ensure_search_attributes
 from errors import JourneyError
 from journeys import JOURNEYS
 from journeys.names import Channel, Language
@@ -103,6 +103,7 @@ def workers(
     lives = Worker(
         client,
         task_queue=task_queue,
+        workflows=WORKFLOWS,
         activities=activities.local,
         no_remote_activities=True,
         max_cached_workflows=max_cached_workflows,
