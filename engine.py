@@ -26,10 +26,11 @@ from temporalio.converter import (
 from temporalio.envconfig import ClientConfig
 from temporalio.plugin import SimplePlugin
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import WorkflowRunner
+from temporalio.worker import ReplayerConfig, WorkerConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxRestrictions
 
 from errors import EngineError, SettingsError
+from journeys.published import release
 from payload_codec import EncryptingCodec
 from payload_keys import PayloadKeys
 from sandbox import Sandbox
@@ -38,6 +39,8 @@ from workflows.customer import CustomerLifecycle
 
 USUAL_ADDRESS = "localhost:7233"
 NO_KEYS = PayloadKeys()
+WORKFLOWS = (CustomerLifecycle,)
+"""Every workflow there is."""
 PASSED_THROUGH = (
     "journeys",
     "rules",
@@ -71,14 +74,24 @@ class PayloadConverter(CompositePayloadConverter):
         )
 
 
+class _Plugin(SimplePlugin):
+    """Says which code this is, rather than let the SDK read every module of the process to find out."""
+
+    def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
+        """The SDK's."""
+        return {**super().configure_worker(config), "build_id": release()}
+
+    def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
+        """The SDK's."""
+        return {**super().configure_replayer(config), "build_id": release()}
+
+
 def plugin(keys: PayloadKeys = NO_KEYS) -> SimplePlugin:
-    """Data converter, sandbox and workflows, for clients, workers and replayers alike."""
-    return SimplePlugin(
-        "sojourn",
-        data_converter=data_converter(keys),
-        workflow_runner=_sandboxed,
-        workflows=[CustomerLifecycle],
-    )
+    """Data converter, sandbox and build id, for clients, workers and replayers alike.
+
+    Who runs lives names `WORKFLOWS`, too: the workers of the channels run none.
+    """
+    return _Plugin("sojourn", data_converter=data_converter(keys), workflow_runner=_sandboxed)
 
 
 def data_converter(keys: PayloadKeys) -> DataConverter:

@@ -12,13 +12,20 @@ from temporalio.bridge.proto.workflow_completion import WorkflowActivationComple
 from temporalio.converter import SerializationContext, StorageDriverStoreContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
-from temporalio.workflow import Info
+from temporalio.workflow import Info, _Definition
 
 _NOWHERE = StorageDriverStoreContext(target=None)
+_prepared: set[type] = set()
 
 
 class Sandbox(SandboxedWorkflowRunner):
     """A runner whose workflows have no context of serialization: not for converters that look at one."""
+
+    def prepare_workflow(self, defn: _Definition) -> None:
+        """See once in a process that a workflow can be imported, not for each worker."""
+        if defn.cls not in _prepared:
+            super().prepare_workflow(defn)
+            _prepared.add(defn.cls)
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         """The SDK's instance, with the questions answered."""

@@ -27,7 +27,7 @@ from activities.registry import Activities
 from activities.templates import store_templates
 from activities.world import World
 from cli.edge import run, run_async
-from engine import connect, ensure_namespace, ensure_search_attributes
+from engine import WORKFLOWS, connect, ensure_namespace, ensure_search_attributes
 from errors import JourneyError
 from journeys import JOURNEYS
 from journeys.names import Channel, Language
@@ -94,6 +94,7 @@ def workers(
     lives = Worker(
         client,
         task_queue=task_queue,
+        workflows=WORKFLOWS,
         activities=activities.local,
         no_remote_activities=True,
         max_cached_workflows=max_cached_workflows,

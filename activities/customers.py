@@ -115,7 +115,8 @@ class CustomerUpdate(_Part):
 
     Consents, opt-outs, suppressions and the assessment are added to the books, where the latest of each kind counts
     (rules/statements.py). A risk class is that of an assessment: `lowest_class` (of C1) is false unless it is said
-    with it, and without `assessed_at` it is no valid one. Addresses take the place of those that a channel had.
+    with it, and without `assessed_at` it is no valid one and stands before no dated one. Addresses take the place of
+    those that a channel had.
     Raises `InputError` for an id that is no customer id.
     """
 
@@ -145,6 +146,8 @@ class CustomerUpdate(_Part):
             raise ValueError("the lowest class is a part of C1: give risk_class C1 with lowest_class")
         if self.risk_class is None and (self.lowest_class is not None or self.assessed_until is not None):
             raise ValueError("lowest_class and assessed_until are of a class: give risk_class with them")
+        if self.assessed_until is not None and self.assessed_at is None:
+            raise ValueError("assessed_until is of an assessment with a date: give assessed_at with it")
         if self.assessed_at is not None and not self._assessment("").says_something:
             raise ValueError("assessed_at is of an assessment: give risk_class with it")
         return self
@@ -159,6 +162,11 @@ class CustomerUpdate(_Part):
                 "says the same consent, opt-out or suppression twice at one time: keep one, or give each its own time"
             )
         return self
+
+    @property
+    def lacks_date(self) -> bool:
+        """Whether a risk class is told and not when it was found."""
+        return self.risk_class is not None and self.assessed_at is None
 
     def statements(self, source: str) -> Iterator[Statement]:
         """All that is said with a time of its own. An assessment has no evidence but where it was told: `source`."""
@@ -195,7 +203,7 @@ async def import_customers(
     The version of every customer that changed goes up, so that a touch that was judged on the old facts is judged
     again. `source` is where assessments were told.
     """
-    outcome = Imported()
+    outcome = Imported(without_date=sum(update.lacks_date for update in updates))
     async with connection.transaction():
         for wave in _waves(updates):
             await _import_wave(connection, wave, source, outcome)

@@ -29,6 +29,7 @@ def _environment() -> SandboxedEnvironment:
 
 
 ENVIRONMENT = _environment()
+_NONE: frozenset[str] = frozenset()
 
 
 def names_in(source: str) -> set[str]:
@@ -37,7 +38,7 @@ def names_in(source: str) -> set[str]:
 
 
 def unguarded_in(source: str) -> set[str]:
-    """The variables that a text uses somewhere without a default and without asking whether they are defined.
+    """The variables that a text uses somewhere without a default, and where it does not know that they are defined.
 
     Raises Jinja's error if it is no template.
     """
@@ -56,37 +57,60 @@ def _uses_in(source: str) -> Iterator[tuple[str, bool]]:
     return _uses(tree, frozenset(meta.find_undeclared_variables(tree) - BY_CHANCE), frozenset())
 
 
-def _uses(node: nodes.Node, free: frozenset[str], asked: frozenset[str]) -> Iterator[tuple[str, bool]]:
-    """Each use of a variable, and whether its absence is provided for. `asked`: those found to be defined around it."""
+def _uses(node: nodes.Node, free: frozenset[str], there: frozenset[str]) -> Iterator[tuple[str, bool]]:
+    """Each use of a variable, and whether its absence is provided for. `there`: those that are so around it."""
     if (name := _name(node)) is not None:
         if name.partition(".")[0] in free:
-            yield name, name in asked
+            yield name, name in there
         return
-    asked |= _asked_by(node)
-    for child in node.iter_child_nodes():
-        yield from _uses(child, free, asked)
+    for part, found in _parts(node):
+        yield from _uses(part, free, there | found)
 
 
-def _asked_by(node: nodes.Node) -> frozenset[str]:
-    """The variables whose absence a part of a text provides for."""
+def _parts(node: nodes.Node) -> Iterator[tuple[nodes.Node, frozenset[str]]]:
+    """The parts of a node, each with the variables whose absence the node provides for there."""
     match node:
-        case nodes.Filter(name="default" | "d", node=nodes.Node() as inner):
-            return frozenset({_name(inner) or ""})
-        case nodes.Test(name="defined" | "undefined", node=inner):
-            return frozenset({_name(inner) or ""})
-        case nodes.If(test=test) | nodes.CondExpr(test=test):
-            return _defined_in(test)
-        case nodes.And(left=left):
-            return _defined_in(left)
+        case nodes.If():
+            yield from _branches(node)
+        case nodes.CondExpr(test=test, expr1=one, expr2=other):
+            yield test, _NONE
+            yield one, _there_if(test, holds=True)
+            if other is not None:
+                yield other, _there_if(test, holds=False)
+        case nodes.And(left=left, right=right) | nodes.Or(left=left, right=right):
+            yield left, _NONE
+            yield right, _there_if(left, holds=isinstance(node, nodes.And))
+        case (
+            nodes.Filter(name="default" | "d", node=nodes.Node() as asked)
+            | nodes.Test(name="defined" | "undefined", node=asked)
+        ):
+            yield from ((part, frozenset({_name(asked) or ""})) for part in node.iter_child_nodes())
         case _:
-            return frozenset()
+            yield from ((part, _NONE) for part in node.iter_child_nodes())
 
 
-def _defined_in(test: nodes.Node) -> frozenset[str]:
-    """The variables that a condition asks for being there."""
-    found = [test, *test.find_all(nodes.Test)]
-    asked = [one for one in found if isinstance(one, nodes.Test) and one.name in ("defined", "undefined")]
-    return frozenset(name for one in asked if (name := _name(one.node)) is not None)
+def _branches(node: nodes.If) -> Iterator[tuple[nodes.Node, frozenset[str]]]:
+    """Each branch with the variables that are there when it is taken: the conditions before it did not hold."""
+    there = _NONE
+    for branch in (node, *node.elif_):
+        yield branch.test, there
+        yield from ((part, there | _there_if(branch.test, holds=True)) for part in branch.body)
+        there |= _there_if(branch.test, holds=False)
+    yield from ((part, there) for part in node.else_)
+
+
+def _there_if(test: nodes.Node, *, holds: bool) -> frozenset[str]:
+    """The variables that are surely there if a condition holds, or does not."""
+    match test:
+        case nodes.Test(name="defined" | "undefined" as name, node=asked):
+            return frozenset({_name(asked) or ""}) if holds is (name == "defined") else _NONE
+        case nodes.Not(node=inner):
+            return _there_if(inner, holds=not holds)
+        case nodes.And(left=left, right=right) | nodes.Or(left=left, right=right):
+            one, other = _there_if(left, holds=holds), _there_if(right, holds=holds)
+            return one | other if holds is isinstance(test, nodes.And) else one & other
+        case _:
+            return _NONE
 
 
 def _name(node: nodes.Node) -> str | None:

@@ -97,7 +97,9 @@ async def _write_suppressions(connection: AnyConnection, rows: Rows) -> set[str]
 
 
 async def _write_assessments(connection: AnyConnection, rows: list[dict[str, Any]]) -> set[str]:
-    """What is not dated is only written down if it says something else than what stands."""
+    """What is not dated is only written down if it says something else than what stands; of a class, which may not
+    stand for want of a date, something else than what was told without one before.
+    """
     written = await connection.fetch(
         """
         INSERT INTO risk_assessment (customer_id, at, dated, risk_class, lowest_class, valid_until, professional,
@@ -108,10 +110,14 @@ async def _write_assessments(connection: AnyConnection, rows: list[dict[str, Any
             customer_id text, at timestamptz, risk_class text, lowest_class boolean, valid_until timestamptz,
             professional boolean, longest_term interval, product_types text[], source text)
         JOIN customer AS old USING (customer_id)
+        LEFT JOIN LATERAL (
+            SELECT risk_class, lowest_class FROM risk_assessment
+            WHERE risk_assessment.customer_id = new.customer_id AND NOT dated AND risk_class IS NOT NULL
+            ORDER BY at DESC LIMIT 1
+        ) AS before ON true
         WHERE new.at IS NOT NULL
            OR new.risk_class IS NOT NULL
-              AND (new.risk_class, new.lowest_class, coalesce(new.valid_until, old.assessed_until))
-                  IS DISTINCT FROM (old.risk_class, old.lowest_class, old.assessed_until)
+              AND (new.risk_class, new.lowest_class) IS DISTINCT FROM (before.risk_class, before.lowest_class)
            OR new.professional <> old.professional
            OR new.longest_term IS NOT NULL AND new.longest_term IS DISTINCT FROM old.longest_term
            OR new.product_types <> old.product_types

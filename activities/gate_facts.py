@@ -191,10 +191,13 @@ def addresses_on(channel: Channel, addresses: Addresses) -> tuple[str, ...]:
 
 
 def _investor(world: World, row: asyncpg.Record) -> Investor:
-    """An assessment that does not say how long it holds does so for as long as the deployment allows."""
-    until: datetime | None = row["assessed_until"]
-    if until is None and row["assessed_at"] is not None:
-        until = row["assessed_at"] + world.assessment_valid
+    """An assessment that does not say how long it holds does so for as long as the deployment allows.
+
+    A class without a date is none.
+    """
+    until: datetime | None = None
+    if row["assessed_at"] is not None:
+        until = row["assessed_until"] or row["assessed_at"] + world.assessment_valid
     return Investor(
         risk_class=RiskClass(row["risk_class"]) if row["risk_class"] else None,
         lowest_class=row["lowest_class"],

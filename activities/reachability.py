@@ -14,10 +14,10 @@ News = tuple[CustomerId, Channel, bool, datetime]
 
 
 async def change_reachability(connection: AnyConnection, news: Sequence[News]) -> set[str]:
-    """Unreachable from the time of the bad news, until good news comes that is later; answers whose changed.
+    """Unreachable from the time of the bad news, until good news is later: a message that arrives, an address told.
 
-    Whoever calls has locked the customers, and raises the version of those who are answered. No word in the books is
-    as good as reachable.
+    Answers whose changed. Whoever calls has locked the customers, and raises the version of those who are answered. No
+    word in the books is as good as reachable.
     """
     rows = await connection.fetch(
         """
@@ -30,6 +30,10 @@ async def change_reachability(connection: AnyConnection, news: Sequence[News]) -
                 SELECT FROM touch JOIN receipt USING (touch_id)
                 WHERE touch.customer_id = news.customer_id AND receipt.channel = news.channel
                   AND receipt.kind <> 'bounced' AND receipt.at > news.at)
+              AND NOT EXISTS (
+                SELECT FROM channel_address AS told
+                WHERE (told.customer_id, told.channel) = (news.customer_id, news.channel)
+                  AND told.active AND told.at > news.at)
             ON CONFLICT (customer_id, channel) DO UPDATE SET reachable = false, at = excluded.at
             WHERE reachability.reachable AND reachability.at <= excluded.at
             RETURNING customer_id

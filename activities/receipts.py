@@ -290,16 +290,26 @@ async def _take_effect(connection: AnyConnection, new: Sequence[_Found]) -> None
 
 
 async def _settle(connection: AnyConnection, new: Sequence[_Found]) -> set[str]:
-    """End the doubt. A message that arrived was sent, whatever bounced elsewhere; what was decided stands."""
+    """End the doubt. A message that arrived was sent, whatever bounced elsewhere; what was decided stands.
+
+    A touch that was postponed is not handed over again.
+    """
     arrived = {each.touch["touch_id"] for each in new if each.receipt.kind.arrived}
     bounced = {each.touch["touch_id"] for each in new} - arrived
     settled = await connection.fetch(
         """
-        UPDATE touch SET outcome = CASE WHEN touch_id = ANY($1::bigint[]) THEN 'sent' ELSE 'failed' END,
-                         reason = CASE WHEN touch_id = ANY($1::bigint[]) THEN '' ELSE 'bounced' END,
-                         settled_at = now()
-        WHERE touch_id = ANY($1::bigint[] || $2::bigint[]) AND outcome IN ('claimed', 'in_doubt')
-        RETURNING customer_id
+        WITH settled AS (
+            UPDATE touch SET outcome = CASE WHEN touch_id = ANY($1::bigint[]) THEN 'sent' ELSE 'failed' END,
+                             reason = CASE WHEN touch_id = ANY($1::bigint[]) THEN '' ELSE 'bounced' END,
+                             settled_at = now()
+            WHERE touch_id = ANY($1::bigint[] || $2::bigint[]) AND outcome IN ('claimed', 'in_doubt')
+            RETURNING customer_id, journey, entry, step, occurrence
+        ), no_longer_postponed AS (
+            DELETE FROM touch_postponed AS postponed USING settled
+            WHERE (postponed.customer_id, postponed.journey, postponed.entry, postponed.step, postponed.occurrence)
+                = (settled.customer_id, settled.journey, settled.entry, settled.step, settled.occurrence)
+        )
+        SELECT customer_id FROM settled
         """,
         sorted(arrived),
         sorted(bounced),

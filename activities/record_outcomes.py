@@ -11,6 +11,7 @@ from activities.contracts import OutcomesRecorded, RecordOutcomesRequest
 from activities.conversions import convert
 from activities.customer_facts import read_facts
 from activities.database import PoolConnection
+from activities.open_claims import give_up_claims
 from activities.record_events import STATE
 from activities.runs import open_run_row, put_back_runs
 from activities.step_rows import assign_arms, award_points, change_runs, change_tags, write_commands
@@ -67,22 +68,7 @@ async def _ended(connection: PoolConnection, customer_id: CustomerId, ended: Seq
             """,
             [(customer_id, one.journey, one.entry, one.at, one.outcome) for one in ended],
         )
-        # Nobody asks again for a touch whose run is over: what no provider has taken has failed, and the rest a
-        # receipt may still settle.
-        await connection.executemany(
-            """
-            WITH untaken AS (
-                DELETE FROM touch_postponed WHERE customer_id = $1 AND journey = $2 AND entry = $3
-                RETURNING step, occurrence, reason
-            )
-            UPDATE touch SET outcome = CASE WHEN untaken.reason IS NULL THEN 'in_doubt' ELSE 'failed' END,
-                             reason = coalesce(untaken.reason, 'answer_lost'), settled_at = now()
-            FROM touch AS claimed LEFT JOIN untaken USING (step, occurrence)
-            WHERE claimed.customer_id = $1 AND claimed.journey = $2 AND claimed.entry = $3
-              AND touch.touch_id = claimed.touch_id AND touch.outcome = 'claimed'
-            """,
-            [(customer_id, one.journey, one.entry) for one in ended],
-        )
+        await give_up_claims(connection, customer_id, [(one.journey, one.entry) for one in ended])
 
 
 async def _decide(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from activities.database import PoolConnection
+from activities.open_claims import give_up_claims
 from journeys.names import CustomerId
 from rules.definitions import definition
 from rules.state import CustomerState, Run
@@ -19,30 +20,21 @@ async def open_run_row(connection: PoolConnection, customer_id: CustomerId, run:
     """
     one = definition(run.definition)
     goal = one.journey.goal
-    await connection.execute(
+    lost = await connection.fetch(
         """
         WITH lost AS (
             UPDATE journey_run SET ended_at = greatest($6, entered_at), outcome = $10
             WHERE customer_id = $1 AND journey = $2 AND entry < $3 AND key = $11 AND ended_at IS NULL
             RETURNING entry
-        ), untaken AS (
-            DELETE FROM touch_postponed USING lost
-            WHERE customer_id = $1 AND journey = $2 AND touch_postponed.entry = lost.entry
-            RETURNING touch_postponed.entry, step, occurrence, reason
-        ), unanswered AS (
-            UPDATE touch SET outcome = CASE WHEN untaken.reason IS NULL THEN 'in_doubt' ELSE 'failed' END,
-                             reason = coalesce(untaken.reason, 'answer_lost'), settled_at = now()
-            FROM touch AS claimed JOIN lost USING (entry) LEFT JOIN untaken USING (entry, step, occurrence)
-            WHERE claimed.customer_id = $1 AND claimed.journey = $2
-              AND touch.touch_id = claimed.touch_id AND touch.outcome = 'claimed'
+        ), opened AS (
+            INSERT INTO journey_run (customer_id, journey, entry, version, definition, entered_at, goal_event,
+                                     goal_until, exit_events, key, control, priority, goal_where, caused_by)
+            -- Counted, so that the others are closed before this one is opened: one may be open.
+            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $11, $12, $13, $14, $15
+            FROM (SELECT count(*) AS closed FROM lost) AS before WHERE closed >= 0
+            ON CONFLICT (customer_id, journey, entry) DO NOTHING
         )
-        INSERT INTO journey_run (customer_id, journey, entry, version, definition, entered_at,
-                                 goal_event, goal_until, exit_events, key, control, priority, goal_where,
-                                 caused_by)
-        -- Counted, so that the others are closed before this one is opened: one may be open.
-        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $11, $12, $13, $14, $15
-        FROM (SELECT count(*) AS closed FROM lost) AS before WHERE closed >= 0
-        ON CONFLICT (customer_id, journey, entry) DO NOTHING
+        SELECT entry FROM lost
         """,
         customer_id,
         run.journey,
@@ -60,6 +52,7 @@ async def open_run_row(connection: PoolConnection, customer_id: CustomerId, run:
         goal.where if goal else None,
         run.caused_by,
     )
+    await give_up_claims(connection, customer_id, [(run.journey, row["entry"]) for row in lost])
 
 
 async def put_back_runs(connection: PoolConnection, state: CustomerState) -> None:

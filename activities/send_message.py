@@ -3,7 +3,7 @@
 Three statements at most, each by itself: the facts are read (gate_facts.py), the claim is made only if no fact has
 changed since, the outcome is settled (touch_rows.py). What a provider may have is never judged again; but before it is
 asked once more, a stop is heeded: a brake, an opt-out, a consent withdrawn. What no provider has taken is judged by all
-gates each time.
+gates each time, and taken up again (open_claims.py) only if no fact has changed since.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import assert_never
 from activities.channels import Accepted, ChannelAdapter, Message, Postponed, Refused, Unknown
 from activities.contracts import SendMessageRequest, SendMessageResult
 from activities.gate_facts import Decided, Known, read_facts
+from activities.open_claims import fail_untaken, postpone, take_up
 from activities.reachability import note_gone
 from activities.rendering import fill, render
 from activities.touch_plan import TouchPlan
-from activities.touch_rows import claim, fail_untaken, note_hold, postpone, settle, take_up
+from activities.touch_rows import claim, note_hold, settle
 from activities.world import World
 from errors import DatabaseError, TemplateError
 from journeys.templates import Text
@@ -37,6 +38,7 @@ async def send_message(world: World, request: SendMessageRequest) -> SendMessage
     Raises `DatabaseError` if the customer's facts keep changing under it; Temporal tries again later.
     """
     plan = TouchPlan.of(world, request)
+    was_untaken = False
     for _ in range(CLAIM_ATTEMPTS):
         known = await read_facts(world, plan)
         if (record := known.record) is None:
@@ -45,10 +47,15 @@ async def send_message(world: World, request: SendMessageRequest) -> SendMessage
                 return SendMessageResult(answer)
         elif record.outcome != "claimed":
             return SendMessageResult(plan.settled(record.outcome, record.reason))
-        elif (as_claimed := plan.decided_in(record.definition, record.channel)) is plan:
-            return SendMessageResult(await _claimed_before(world, plan, known, record))
-        else:
+        elif was_untaken and record.postponed is None:
+            # Another try is handing it over by now, and will settle it.
+            return SendMessageResult(_try_later(plan, "answer_lost", ASK_AGAIN_AFTER))
+        elif (as_claimed := plan.decided_in(record.definition, record.channel)) is not plan:
             plan = as_claimed
+        elif (answer := await _claimed_before(world, plan, known, record)) is not None:
+            return SendMessageResult(answer)
+        else:
+            was_untaken = True
     raise DatabaseError("the customer's facts changed with every try: the touch is tried again later")
 
 
@@ -86,10 +93,13 @@ async def _send(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
     return await _deliver(world, plan, handover)
 
 
-async def _claimed_before(world: World, plan: TouchPlan, known: Known, record: Decided) -> TouchSettled | TryLater:
+async def _claimed_before(
+    world: World, plan: TouchPlan, known: Known, record: Decided
+) -> TouchSettled | TryLater | None:
     """Of an open claim the provider is asked again, if that cannot lead to two messages.
 
-    What nobody has taken is judged anew, by all gates; what somebody may have is stopped by people alone.
+    What nobody has taken is judged anew, by all gates; what somebody may have is stopped by people alone. None if what
+    nobody had taken is not as it was judged any more.
     """
     untaken = record.postponed is not None
     judgement = judge(plan.touch, known.facts, plan.key) if untaken else _stop(plan, known.facts)
@@ -99,7 +109,8 @@ async def _claimed_before(world: World, plan: TouchPlan, known: Known, record: D
             return await _ask_again(world, plan, known, record)
         case "hold" if in_time:
             assert judgement.hold_until is not None
-            return _try_later(plan, judgement.reason, judgement.hold_until - known.facts.judged_at)
+            held_for = plan.clock.real(judgement.hold_until) - datetime.now(UTC)
+            return _try_later(plan, judgement.reason, max(held_for, ASK_AGAIN_AFTER))
         case "send":
             return await _give_up(world, plan, record.postponed or "answer_lost", untaken=untaken)
         case "hold" | "withhold" | "next_channel":
@@ -115,11 +126,11 @@ def _ask_again_for(adapter: ChannelAdapter | None, *, untaken: bool) -> timedelt
     return ASK_AGAIN_FOR if untaken else min(ASK_AGAIN_FOR, adapter.deduplicates_for)
 
 
-async def _ask_again(world: World, plan: TouchPlan, known: Known, record: Decided) -> TouchSettled | TryLater:
-    """Hand a claimed touch over once more, in the words that it was claimed with."""
+async def _ask_again(world: World, plan: TouchPlan, known: Known, record: Decided) -> TouchSettled | TryLater | None:
+    """Hand a claimed touch over once more, in the words that it was claimed with; none if it is to be judged again."""
     untaken = record.postponed is not None
-    if untaken and not await take_up(world, plan):
-        return _try_later(plan, "answer_lost", ASK_AGAIN_AFTER)
+    if untaken and not await take_up(world, plan, known):
+        return None
     text = fill(plan.template, record.language, plan.channel, record.variables, plain=record.plain)
     addresses = known.addresses_on(plan.channel)
     adapter = world.channels[plan.channel]
@@ -127,11 +138,11 @@ async def _ask_again(world: World, plan: TouchPlan, known: Known, record: Decide
     return await _deliver(world, plan, handover)
 
 
-async def _give_up(world: World, plan: TouchPlan, reason: str, *, untaken: bool) -> TouchSettled | TryLater:
-    """Settle what the provider is not asked for again. What another try has taken up meanwhile is that one's."""
-    if not untaken:
-        return await settle(world, plan, "in_doubt", reason)
-    return await fail_untaken(world, plan, reason) or _try_later(plan, "answer_lost", ASK_AGAIN_AFTER)
+async def _give_up(world: World, plan: TouchPlan, reason: str, *, untaken: bool) -> TouchSettled | None:
+    """Settle what the provider is not asked for again. None if it was untaken, and somebody else was first."""
+    if untaken:
+        return await fail_untaken(world, plan, reason)
+    return await settle(world, plan, "in_doubt", reason)
 
 
 def _stop(plan: TouchPlan, facts: Facts) -> Judgement:
@@ -182,6 +193,7 @@ class Handover:
 async def _deliver(world: World, plan: TouchPlan, handover: Handover) -> TouchSettled | TryLater:
     """Hand a claimed touch to the provider and settle it, unless nobody knows yet what became of it."""
     remembered_for = _ask_again_for(handover.adapter, untaken=False)
+    asked_at = datetime.now(UTC)
     delivery = await handover.adapter.deliver(handover.message(plan))
     tried_for = datetime.now(UTC) - handover.claimed_at
     match delivery:
@@ -189,7 +201,8 @@ async def _deliver(world: World, plan: TouchPlan, handover: Handover) -> TouchSe
             return await settle(world, plan, "sent", "", delivery.provider_id)
         case Refused():
             if delivery.gone:
-                await note_gone(world.pool, plan.customer_id, handover.adapter.channel, datetime.now(UTC))
+                # It knew no address that it is told while it is asked.
+                await note_gone(world.pool, plan.customer_id, handover.adapter.channel, asked_at)
             # A call before this one may have brought it there.
             return await settle(world, plan, "failed" if handover.untaken else "in_doubt", delivery.reason)
         case Postponed() if handover.untaken and tried_for < ASK_AGAIN_FOR:

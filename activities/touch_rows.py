@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import asyncpg
 from pydantic import TypeAdapter
 
 from activities.gate_facts import Known
@@ -32,41 +33,57 @@ async def claim(
             -- Looked at once the customer is locked: what the statement sees by itself is of before it had to wait.
             RETURNING customer_id, latest_gate_change() AS last_change
         )
-        INSERT INTO touch (customer_id, journey, entry, step, occurrence, definition, template, content_hash,
-                           message_class, channel, language, approval, planned_at, judged_at, outcome, reason,
-                           facts, verdicts, product, planned, critical, arm, variables, plain, text_hash,
-                           settled_at)
-        SELECT customer_id, $2, $3, $4, $5, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $21, $22,
-               $23, $24, $25, $26, $27, CASE WHEN $16 <> 'claimed' THEN now() END
-        FROM unchanged WHERE last_change = $20
+        INSERT INTO touch (customer_id, journey, entry, step, occurrence, outcome, settled_at, text_hash,
+                           definition, planned_at, planned, template, content_hash, approval, message_class, channel,
+                           product, critical,
+                           judged_at, facts, verdicts, reason, language, arm, variables, plain)
+        SELECT customer_id, $2, $3, $4, $5, $8, CASE WHEN $8 <> 'claimed' THEN now() END, $9,
+               $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+               $20, $21, $22, $23, $24, $25, $26, $27
+        FROM unchanged WHERE last_change = $7
         ON CONFLICT DO NOTHING
         RETURNING true
         """,
         *plan.identity,
         known.version,
-        plan.send.definition,
-        plan.touch.template,
-        plan.template.content_hash(),
-        plan.touch.message_class,
-        plan.channel,
-        known.language,
-        plan.template.approval,
-        plan.send.due,
-        known.facts.judged_at,
+        known.last_change,
         outcome,
-        judgement.reason,
+        None if text is None else text.content_hash(),
+        *_as_planned(plan),
+        *_as_judged(known, judgement),
+    )
+    return bool(written)
+
+
+def _as_planned(plan: TouchPlan) -> tuple[object, ...]:
+    """What the definition says of a touch, in the order of the statement."""
+    touch = plan.touch
+    return (
+        plan.send.definition,
+        plan.send.due,
+        _TOUCH.dump_python(touch, mode="json", exclude_none=True),
+        touch.template,
+        plan.template.content_hash(),
+        plan.template.approval,
+        touch.message_class,
+        plan.channel,
+        touch.product,
+        touch.critical,
+    )
+
+
+def _as_judged(known: Known, judgement: Judgement) -> tuple[object, ...]:
+    """What the gates went by and what they said, in the order of the statement."""
+    return (
+        known.facts.judged_at,
         _FACTS.dump_python(known.facts, mode="json", exclude_defaults=True),
         _VERDICTS.dump_python(judgement.verdicts, mode="json", exclude_none=True),
-        known.last_change,
-        plan.touch.product,
-        _TOUCH.dump_python(plan.touch, mode="json", exclude_none=True),
-        plan.touch.critical,
+        judgement.reason,
+        known.language,
         known.arm,
         dict(known.variables),
         known.plain,
-        None if text is None else text.content_hash(),
     )
-    return bool(written)
 
 
 async def settle(
@@ -78,79 +95,32 @@ async def settle(
     """
     row = await world.pool.fetchrow(
         """
-        WITH settled AS (
-            UPDATE touch SET outcome = $6, reason = $7, settled_at = now(), provider_id = coalesce($8, provider_id)
-            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
-              AND (outcome = 'claimed' OR outcome = 'in_doubt' AND $6 <> 'in_doubt')
-            RETURNING outcome, reason
-        )
-        SELECT outcome, reason, NULL AS named FROM settled
-        UNION ALL
-        SELECT outcome, reason, name_at_provider(touch_id, $8) FROM touch
+        UPDATE touch SET outcome = $6, reason = $7, settled_at = now(), provider_id = coalesce($8, provider_id)
         WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
-          AND NOT EXISTS (SELECT FROM settled)
+          AND (outcome = 'claimed' OR outcome = 'in_doubt' AND $6 <> 'in_doubt')
+        RETURNING outcome, reason
         """,
         *plan.identity,
         outcome,
         reason,
         provider_id,
     )
-    assert row is not None, "what is settled was claimed"
+    row = row or await _settled_meanwhile(world, plan, provider_id)
     return plan.settled(row["outcome"], row["reason"])
 
 
-async def postpone(world: World, plan: TouchPlan, reason: str) -> bool:
-    """Write down that no provider has taken a claimed touch so far; false if its run is over, and the claim with it."""
-    return bool(
-        await world.pool.fetchval(
-            """
-            INSERT INTO touch_postponed (customer_id, journey, entry, step, occurrence, reason)
-            SELECT customer_id, journey, entry, step, occurrence, $6 FROM touch
-            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
-              AND outcome = 'claimed'
-            ON CONFLICT DO NOTHING
-            RETURNING true
-            """,
-            *plan.identity,
-            reason,
-        )
-    )
-
-
-async def fail_untaken(world: World, plan: TouchPlan, reason: str) -> TouchSettled | None:
-    """Settle a postponed touch as failed: the customer has nothing. None if somebody else has taken it up meanwhile."""
-    failed = await world.pool.fetchval(
+async def _settled_meanwhile(world: World, plan: TouchPlan, provider_id: str | None) -> asyncpg.Record:
+    """What somebody else came to, perhaps while this one waited for the row: only a later statement sees that."""
+    row = await world.pool.fetchrow(
         """
-        WITH untaken AS (
-            DELETE FROM touch_postponed
-            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
-            RETURNING customer_id, journey, entry, step, occurrence
-        )
-        UPDATE touch SET outcome = 'failed', reason = $6, settled_at = now()
-        FROM untaken
-        WHERE (touch.customer_id, touch.journey, touch.entry, touch.step, touch.occurrence)
-            = (untaken.customer_id, untaken.journey, untaken.entry, untaken.step, untaken.occurrence)
-          AND touch.outcome = 'claimed'
-        RETURNING true
+        SELECT outcome, reason, name_at_provider(touch_id, $6) FROM touch
+        WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
         """,
         *plan.identity,
-        reason,
+        provider_id,
     )
-    return plan.settled("failed", reason) if failed else None
-
-
-async def take_up(world: World, plan: TouchPlan) -> bool:
-    """Take a postponed touch up again, before a provider is asked; false if somebody else did."""
-    return bool(
-        await world.pool.fetchval(
-            """
-            DELETE FROM touch_postponed
-            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
-            RETURNING true
-            """,
-            *plan.identity,
-        )
-    )
+    assert row is not None, "what is settled was claimed"
+    return row
 
 
 async def note_hold(world: World, plan: TouchPlan, known: Known, judgement: Judgement, until: datetime) -> None:

@@ -56,6 +56,12 @@ def customers(file: Path, rejects: Path | None) -> None:
             f"{counted(loaded.taken, 'row')} taken, {rejected.count:,} rejected:"
             f" {counted(loaded.changed, 'customer')} changed, {loaded.new:,} of them new."
         )
+        if loaded.without_date:
+            click.echo(
+                f"warning: {counted(loaded.without_date, 'row')} without assessed_at beside risk_class: no product is"
+                " shown on such a class, and a dated one stands before it, however old.",
+                err=True,
+            )
     rejected.leave()
 
 
@@ -93,11 +99,15 @@ def products(file: Path, rejects: Path | None) -> None:
 
 @dataclass(slots=True)
 class Loaded:
-    """What came of a file: rows taken; what was new, and what changed (new included)."""
+    """What came of a file: rows taken; what was new, and what changed (new included).
+
+    `without_date` are rows of customers that say a risk class and not when it was found.
+    """
 
     taken: int = 0
     new: int = 0
     changed: int = 0
+    without_date: int = 0
 
 
 async def load_customers(settings: Settings, file: Path, rejects: Rejects) -> Loaded:
@@ -162,6 +172,7 @@ async def load(
             loaded.taken += len(batch) - len(imported.refused)
             loaded.new += imported.new
             loaded.changed += imported.changed
+            loaded.without_date += imported.without_date
             show(table.position)
     return loaded
 

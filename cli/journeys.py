@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -29,14 +29,9 @@ def check() -> None:
     Exit code 1 if anything is wrong; each problem is a sentence that says how to mend it. If nothing is, the worst week
     of each journey is named.
     """
-    problems = list(problems_of(JOURNEYS))
-    for problem in problems:
-        click.echo(problem)
-    if problems:
-        raise click.exceptions.Exit(PROBLEMS_FOUND)
+    _refuse(problems_of(JOURNEYS))
     values = [with_templates(journey, templates()) for journey in JOURNEYS]
-    for warning in text_warnings(values, _today()):
-        click.echo(f"warning: {warning}", err=True)
+    _warn(values)
     live = sum(journey.state == "live" for journey in JOURNEYS)
     click.echo(f"All is well: {len(JOURNEYS)} journeys, {live} of them live, {len(templates())} templates.")
     for value in values:
@@ -48,20 +43,24 @@ def check() -> None:
 def publish(journey: str) -> None:
     """Publish JOURNEY with its texts, as it is now, as a file in journeys/published/.
 
-    Customers who enter keep what was published. Commit the file; it is never changed.
+    Customers who enter keep what was published. Commit the file; it is never changed. So what `check` finds wrong with
+    it is said first: exit code 1, and nothing is written.
     """
-    file = publish_journey(journey_named(journey), publications.FOLDER)
+    chosen = journey_named(journey)
+    _refuse(problems_of([each for each in JOURNEYS if each.name == journey], to_be_published=True))
+    file = publish_journey(chosen, publications.FOLDER)
+    _warn([with_templates(chosen, templates())])
     click.echo(f"Published as {file.name}: commit it with the change.")
 
 
-def problems_of(journeys: Iterable[Journey]) -> Iterator[str]:
-    """What is wrong with the journeys, a sentence each."""
+def problems_of(journeys: Iterable[Journey], *, to_be_published: bool = False) -> Iterator[str]:
+    """What is wrong with the journeys, a sentence each; of those to be published, but that they are not."""
     seen: set[str] = set()
     for journey in journeys:
         if journey.name in seen:
             yield f"{journey.name}: two journeys have this name: rename one."
         seen.add(journey.name)
-        yield from _problems(journey)
+        yield from _problems(journey, to_be_published=to_be_published)
 
 
 def publish_journey(journey: Journey, folder: Path) -> Path:
@@ -101,7 +100,20 @@ def _today() -> date:
     return (datetime.now(UTC) + CHINA).date()
 
 
-def _problems(journey: Journey) -> Iterator[str]:
+def _refuse(problems: Iterable[str]) -> None:
+    found = list(problems)
+    for problem in found:
+        click.echo(problem)
+    if found:
+        raise click.exceptions.Exit(PROBLEMS_FOUND)
+
+
+def _warn(values: Sequence[Published]) -> None:
+    for warning in text_warnings(values, _today()):
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _problems(journey: Journey, *, to_be_published: bool) -> Iterator[str]:
     try:
         value = with_templates(journey, templates())
     except (JourneyError, TemplateError) as error:
@@ -110,7 +122,7 @@ def _problems(journey: Journey) -> Iterator[str]:
     yield from _missing_texts(journey, value)
     yield from text_problems(value, _today())
     yield from _problems_of_paths(value)
-    if journey.state == "live" and not publications.is_published(value):
+    if journey.state == "live" and not to_be_published and not publications.is_published(value):
         yield _not_published(journey)
 
 

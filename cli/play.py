@@ -18,6 +18,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
 from activities.contracts import TASK_QUEUE
+from activities.customers import Consent, CustomerUpdate, import_customers
 from activities.database import Pool, open_pool
 from activities.facts import import_facts
 from activities.incoming import EARLIEST
@@ -172,31 +173,20 @@ async def _start_programs(stack: EmbeddedStack, opened: AsyncExitStack) -> None:
 
 async def prepare(pool: Pool, play: Play, lives: Lives) -> None:
     """Everybody lives in the zone of the file and agrees to the inbox; the broker's books are there from the start."""
-    ids = [life.customer_id for life in lives.lives]
-    await pool.execute(
-        """
-        INSERT INTO customer (customer_id, zone) SELECT unnest($1::text[]), $2
-        ON CONFLICT (customer_id) DO UPDATE SET zone = excluded.zone, version = customer.version + 1
-        """,
-        ids,
-        str(play.options.zone),
+    agreed = tuple(
+        Consent(message_class=one, channel=Channel.INBOX, source="play", text_version="play", at=EARLIEST)
+        for one in MessageClass
     )
-    await pool.execute(
-        """
-        INSERT INTO consent (customer_id, message_class, channel, given, source, text_version, at)
-        SELECT customer_id, message_class, $3, true, 'play', 'play', $4
-        FROM unnest($1::text[]) AS customer_id, unnest($2::text[]) AS message_class ON CONFLICT DO NOTHING
-        """,
-        ids,
-        list(MessageClass),
-        Channel.INBOX,
-        EARLIEST,
-    )
-    if play.facts is not None:
-        facts = read_facts(play.facts)
-        async with pool.acquire() as connection:
-            for place in range(0, len(facts), BATCH):
-                await import_facts(connection, facts[place : place + BATCH])
+    customers = [
+        CustomerUpdate(customer_id=life.customer_id, zone=str(play.options.zone), consents=agreed)
+        for life in lives.lives
+    ]
+    facts = read_facts(play.facts) if play.facts is not None else []
+    async with pool.acquire() as connection:
+        for place in range(0, len(customers), BATCH):
+            await import_customers(connection, customers[place : place + BATCH], "play")
+        for place in range(0, len(facts), BATCH):
+            await import_facts(connection, facts[place : place + BATCH])
 
 
 def _rehearse(play: Play, lives: Lives) -> Record:

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -168,8 +168,14 @@ def life_of(customer_id: CustomerId, rows: Sequence[FileRow], options: PlayOptio
     first = options.first_event
     if events and first is not None and all(event.name != first for event in events):
         at = events[0].at - _lead(customer_id, options.first_event_lead)
-        events.insert(0, LifeEvent(at, first, first.data()))
+        events.insert(0, LifeEvent(at, first, _without_data(first)))
     return Life(customer_id, events)
+
+
+@cache
+def _without_data(event: EventType) -> EventData:
+    """Of an event that needs none."""
+    return event.data()
 
 
 def _once(rows: Iterable[FileRow]) -> Iterator[FileRow]:

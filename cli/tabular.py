@@ -23,6 +23,7 @@ import click
 from cli.edge import SOME_REJECTED
 from errors import InputError
 from rules.customer_id import mask_numbers
+from rules.values import value
 
 LONGEST_LINE = 1 << 20
 """Characters; a longer line is no row of ours, and would sit in memory."""
@@ -35,7 +36,7 @@ _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Row:
     """One row: where it begins (1 is the first line of the file), its text, and its values.
 

@@ -35,8 +35,11 @@ TIME = re.compile(
 """A time as it is written on the bus: ISO 8601 with the offset."""
 
 
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
 def _decimal(value: object) -> object:
-    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
         raise ValueError("write the amount as a decimal, as in 1000.00")
     return value
 

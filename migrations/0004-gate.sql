@@ -17,7 +17,7 @@ ALTER TABLE customer
 
 -- Each assessment, and whatever else was found out of an investor; a null is what was not asked. The latest of each
 -- counts, at one instant the most cautious; `customer` has what stands. One that is not dated counts from when it was
--- written down, and no product is shown on its class.
+-- written down; its class only as long as no dated one is on record, and no product is shown on it.
 CREATE TABLE risk_assessment (
     assessment_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     customer_id   text NOT NULL REFERENCES customer,
@@ -48,10 +48,11 @@ LANGUAGE sql STABLE AS $$
            coalesce(standing.professional, false), term.longest_term, coalesce(kinds.product_types, '{}')
     FROM (SELECT WHERE EXISTS (SELECT FROM risk_assessment WHERE customer_id = who)) AS known
     LEFT JOIN LATERAL (
-        SELECT one.risk_class, one.lowest_class, CASE WHEN one.dated THEN one.at END AS assessed_at, one.valid_until
+        SELECT one.risk_class, one.lowest_class, CASE WHEN one.dated THEN one.at END AS assessed_at,
+               CASE WHEN one.dated THEN one.valid_until END AS valid_until
         FROM risk_assessment AS one
         WHERE one.customer_id = who AND one.risk_class IS NOT NULL AND (one.at <= as_of OR NOT one.dated)
-        ORDER BY one.at DESC, one.dated, one.risk_class, one.lowest_class DESC, one.valid_until LIMIT 1
+        ORDER BY one.dated DESC, one.at DESC, one.risk_class, one.lowest_class DESC, one.valid_until LIMIT 1
     ) AS class ON true
     LEFT JOIN LATERAL (
         SELECT one.professional FROM risk_assessment AS one
@@ -181,6 +182,23 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER addresses AFTER INSERT OR UPDATE ON channel_address FOR EACH ROW EXECUTE FUNCTION note_address();
+
+-- How a backend tells an address, or with `is_active` false that it is gone. The customer is locked first, as by everybody
+-- who writes about one: a statement that locked the address first could wait for an import that waits for it.
+CREATE FUNCTION tell_address(who text, by_channel text, told text, is_active boolean DEFAULT true) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM FROM customer WHERE customer_id = who FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such customer: load it first, with starter.py customers'
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    -- Not now(): whoever has waited for the lock is the later one.
+    INSERT INTO channel_address (customer_id, channel, address, active, at)
+    VALUES (who, by_channel, told, is_active, clock_timestamp())
+    ON CONFLICT (customer_id, channel, address) DO UPDATE SET active = excluded.active, at = excluded.at;
+END $$;
+REVOKE EXECUTE ON FUNCTION tell_address(text, text, text, boolean) FROM PUBLIC;
 
 -- A claimed touch that no provider has taken so far, for certain: it may be handed over again, however short a while
 -- the channel remembers a key. The row goes before a provider is asked again.

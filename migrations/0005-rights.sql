@@ -43,6 +43,7 @@ BEGIN
     GRANT INSERT, UPDATE ON customer, journey_run, touch_hold, reachability, product, channel_address TO sojourn_app;
     GRANT INSERT, UPDATE, DELETE ON rejected_event TO sojourn_app;
     GRANT INSERT, DELETE ON touch_postponed TO sojourn_app;
+    GRANT EXECUTE ON FUNCTION tell_address(text, text, text, boolean) TO sojourn_app;
     RETURN true;
 END $$;
 REVOKE EXECUTE ON FUNCTION grant_to_application() FROM PUBLIC;

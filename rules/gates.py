@@ -32,6 +32,7 @@ CHINA = timedelta(hours=8)
 APPROVED_CLASSES = (MessageClass.MARKETING, MessageClass.ADVICE)
 """Texts of these classes, and every text with a product, pass a review before use (compliance.md)."""
 HOLDOUT = "holdout"
+QUIET_HOURS = "quiet_hours"
 CAP = "cap"
 
 
@@ -82,7 +83,7 @@ class Touch:
     critical: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Facts:
     """What is known at the time of judgement.
 
@@ -126,7 +127,7 @@ def counts_as_sent(outcome: str, reason: str) -> bool:
     return outcome in ("sent", "in_doubt") or reason == HOLDOUT
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Verdict:
     """What one gate said; `channel` is empty for the touch gates, `until` is there when the gate knows its end."""
 
@@ -140,7 +141,7 @@ class Verdict:
 Decision = Literal["send", "withhold", "hold", "next_channel"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Judgement:
     """All verdicts in their order, and what they come to."""
 
@@ -300,16 +301,24 @@ def _gravest(verdicts: Sequence[Verdict], channels: int) -> str:
 
 def _held_until(touch: Touch, stopped: Verdict, facts: Facts, key: str) -> datetime:
     """When to look again: at the end that the gate knows, or soon; but once the touch is stale at the latest."""
-    until = _look_again(stopped, facts, key)
+    return _stale_at_the_latest(touch, facts.judged_at - facts.late_by, _look_again(stopped, facts, key))
+
+
+def held_by_quiet_hours(touch: Touch, due: datetime, end: datetime, key: str) -> datetime:
+    """When to look again at a touch that quiet hours hold until their end."""
+    return _stale_at_the_latest(touch, due, end + _spread(QUIET_JITTER, key))
+
+
+def _stale_at_the_latest(touch: Touch, due: datetime, until: datetime) -> datetime:
     expires = expires_after(touch)
-    return until if expires is None else min(until, facts.judged_at - facts.late_by + expires + STALE_FOR_SURE)
+    return until if expires is None else min(until, due + expires + STALE_FOR_SURE)
 
 
 def _look_again(stopped: Verdict, facts: Facts, key: str) -> datetime:
     """Spread over the customers, so that a backlog does not leave in one burst."""
     if stopped.until is None:
         return facts.judged_at + BRAKE_RECHECK + _spread(BRAKE_JITTER, key)
-    return stopped.until + _spread(QUIET_JITTER if stopped.gate == "quiet_hours" else CAP_JITTER, key)
+    return stopped.until + _spread(QUIET_JITTER if stopped.gate == QUIET_HOURS else CAP_JITTER, key)
 
 
 def _run_open(facts: Facts) -> Verdict:
@@ -398,8 +407,8 @@ def _not_braked(touch: Touch, channel: Channel, facts: Facts) -> Verdict:
 
 def _not_in_quiet_hours(touch: Touch, channel: Channel, facts: Facts) -> Verdict:
     if touch.critical or facts.quiet_until is None or channel not in facts.interrupting:
-        return _verdict("quiet_hours", "", channel)
-    return Verdict("quiet_hours", "hold", "quiet_hours", channel, facts.quiet_until)
+        return _verdict(QUIET_HOURS, "", channel)
+    return Verdict(QUIET_HOURS, "hold", QUIET_HOURS, channel, facts.quiet_until)
 
 
 def _within_caps(touch: Touch, channel: Channel, facts: Facts) -> Verdict:

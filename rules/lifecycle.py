@@ -39,8 +39,8 @@ def next_deadline(life: Lifecycle, policy: LifecyclePolicy) -> datetime | None:
 
 def _due(life: Lifecycle, policy: LifecyclePolicy) -> datetime | None:
     match life.stage:
-        case Stage.INTRODUCTION if life.last_activity:
-            return life.last_activity + policy.introduction_ends_after
+        case Stage.INTRODUCTION if began := life.last_activity or life.since:
+            return began + policy.introduction_ends_after
         case Stage.GROWTH | Stage.MATURITY if life.active_until:
             return life.active_until + policy.decline_after
         case Stage.DECLINE if life.active_until:

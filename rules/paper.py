@@ -196,19 +196,19 @@ class _PaperLife:
 
     def _recorded(self, event: PaperEvent) -> RecordedEvent:
         self.sequence += 1
-        name = event.name
-        milestone, starts = EVENTS[name].milestone, bool(self.world.catalogue.starting_on_event(name))
+        name, kind = event.name, EVENTS[event.name]
+        starts = bool(self.world.catalogue.starting_on_event(name))
         event_id = EventId(event.event_id or str(self.sequence))
         asked = self.world.catalogue.fields_asked.get(name, ())
         data = {field: event.data[field] for field in asked if field in event.data} if asked else {}
-        if (undone := EVENTS[name].reverses) is not None:
-            self.undone.add(str(event.data.get(undone, "")))
+        if kind.reverses is not None:
+            self.undone.add(str(event.data.get(kind.reverses, "")))
         if (said := statement_of(name, event.at, event.data, "")) is not None:
             self.said.append(said)
             self.standing = standing(self.said, self.world.everybody, self.world.assessment_valid)
         if name in self.world.catalogue.events_asked:
             self.past.append(PastEvent(name, event.at, event.data))
-        return RecordedEvent(self.sequence, event_id, name, event.at, milestone, starts, event.held_until, data)
+        return RecordedEvent(self.sequence, event_id, name, event.at, kind.milestone, starts, event.held_until, data)
 
     def _take_event(self, event: RecordedEvent) -> None:
         self._note(event)
@@ -382,9 +382,7 @@ class _PaperLife:
             self.heard.add(heard_as(send, touch, channel), asked.control_run)
         row = TouchRow(self.customer_id, send.journey, send.entry, send.step, send.due, outcome, reason)
         self.record.touches.append(row)
-        self.record.forecast.touches.append(
-            ForecastTouch(send.due, send.journey, channel or "", touch.message_class, outcome, reason)
-        )
+        self.record.forecast.touches.append(ForecastTouch(send.due, send.journey, channel or "", outcome, reason))
         return TouchSettled(send.journey, send.entry, send.step, send.asked_for, outcome, reason)
 
 

@@ -11,7 +11,17 @@ from journeys.caps import CAPS, Cap
 from journeys.names import Channel, ContentHash, CustomerId, MessageClass, StepId
 from rules.caps import CountedTouch, Heard, caps_of, caps_on, room_at
 from rules.effects import SendMessage
-from rules.gates import CHINA, HOLDOUT, Facts, Judgement, Touch, is_stale, judge
+from rules.gates import (
+    CHINA,
+    HOLDOUT,
+    QUIET_HOURS,
+    Facts,
+    Judgement,
+    Touch,
+    held_by_quiet_hours,
+    is_stale,
+    judge,
+)
 from rules.statements import Standing
 from rules.suitability import Product
 from rules.touches import planned_touch, touch_key
@@ -74,7 +84,11 @@ class PaperGate:
         What quiet hours and caps have to say is asked if nothing else stops the touch.
         """
         judged = self._always(asked)
-        if judged.carried is None or self._lets_pass(asked, judged, judged.carried, heard):
+        if (channel := judged.carried) is None:
+            return judged
+        if not judged.touch.critical and (end := self._quiet(asked, channel)) is not None:
+            return _held(asked, judged, end)
+        if _has_room(asked, judged, channel, heard):
             return judged
         judged = self._judged(asked._replace(channel=judged.channel), heard)
         if judged.judgement.decision == "next_channel":
@@ -110,22 +124,15 @@ class PaperGate:
         caps = sorted(caps_on(touch.message_class, carried, self.caps) if carried else (), key=_window, reverse=True)
         return PaperJudgement(asked.channel, touch, judgement, carried, tuple(caps))
 
-    def _lets_pass(self, asked: PaperTouch, judged: PaperJudgement, channel: Channel, heard: Heard) -> bool:
-        """Whether neither quiet hours nor caps can stop a touch that nothing else stops: so for most of them."""
-        send, caps = asked.send, judged.caps
-        quiet = self.quiet_until if channel in self.interrupting else None
-        if quiet is not None and quiet(send.asked_for, asked.zone) is not None:
-            return False
-        if not caps or heard.nothing_since(send.asked_for - caps[0].within):
-            return True
-        one = heard_as(send, judged.touch, channel)
-        return room_at(one, caps, heard.lately(one.at, asked.control_run)) <= one.at
+    def _quiet(self, asked: PaperTouch, channel: Channel) -> datetime | None:
+        """When the quiet hours end that hold a channel, if they do."""
+        if self.quiet_until is None or channel not in self.interrupting:
+            return None
+        return self.quiet_until(asked.send.asked_for, asked.zone)
 
     def _facts(self, asked: PaperTouch, touch: Touch, heard: Heard | None) -> Facts:
         """Without `heard` as if quiet hours and caps were no matter."""
         send, standing = asked.send, asked.standing
-        carried = heard is not None and touch.channels[touch.in_turn]
-        quiet = self.quiet_until if carried in self.interrupting else None
         return Facts(
             judged_at=send.asked_for,
             late_by=send.asked_for - send.due,
@@ -138,12 +145,27 @@ class PaperGate:
             opted_out=standing.opted_out,
             consents=standing.consents,
             also_carries=self.also_carries,
-            quiet_until=quiet(send.asked_for, asked.zone) if quiet else None,
+            quiet_until=None if heard is None else self._quiet(asked, touch.channels[touch.in_turn]),
             interrupting=self.interrupting,
             caps=caps_of(touch.message_class, touch.channels, self.caps),
             heard=heard.lately(send.asked_for, asked.control_run) if heard else (),
             control=send.control,
         )
+
+
+def _held(asked: PaperTouch, judged: PaperJudgement, end: datetime) -> PaperJudgement:
+    """What only quiet hours stop; the caps come after them."""
+    until = held_by_quiet_hours(judged.touch, asked.send.due, end, touch_key(asked.customer_id, asked.send))
+    return judged._replace(judgement=Judgement("hold", QUIET_HOURS, (), until), carried=None, caps=())
+
+
+def _has_room(asked: PaperTouch, judged: PaperJudgement, channel: Channel, heard: Heard) -> bool:
+    """Whether the caps leave room for a touch that nothing else stops: so for most of them."""
+    send, caps = asked.send, judged.caps
+    if not caps or heard.nothing_since(send.asked_for - caps[0].within):
+        return True
+    one = heard_as(send, judged.touch, channel)
+    return room_at(one, caps, heard.lately(one.at, asked.control_run)) <= one.at
 
 
 def _carries(judgement: Judgement, touch: Touch) -> Channel | None:

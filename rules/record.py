@@ -68,7 +68,6 @@ class ForecastTouch(NamedTuple):
     at: datetime
     journey: str
     channel: str
-    message_class: str
     outcome: str
     reason: str
 

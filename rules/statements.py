@@ -72,7 +72,8 @@ class AssessmentSaid:
     """What was found out of an investor; none is what was not asked, and stays as it was.
 
     A class comes with whether it is the lowest sub-class and until when it holds. Without a time nobody knows when
-    it was found: it counts from when it is written down, and a class is not a valid assessment by that.
+    it was found: it counts from when it is written down. A class is not a valid assessment by that, and stands only
+    as long as no dated one is known, however old.
     """
 
     at: datetime | None
@@ -173,8 +174,8 @@ def _assessed(said: Sequence[AssessmentSaid], before: Standing, valid: timedelta
     """The latest of each thing that was found out."""
     investor, risk_class = before.investor, before.risk_class
     if classes := [one for one in said if one.risk_class is not None]:
-        latest = min(classes, key=_latest_and_lowest)
-        until = latest.valid_until or (latest.at and latest.at + valid)
+        latest = min(classes, key=_dated_latest_and_lowest)
+        until = latest.at and (latest.valid_until or latest.at + valid)
         risk_class = latest.risk_class
         investor = replace(investor, risk_class=risk_class, lowest_class=latest.lowest_class, assessed_until=until)
     if told := [(one.at, not one.professional) for one in said if one.professional is not None]:
@@ -212,8 +213,8 @@ def _by_time(told: tuple[datetime | None, Any]) -> tuple[datetime, Any]:
     return told[0] or _NEVER, told[1]
 
 
-def _latest_and_lowest(one: AssessmentSaid) -> tuple[timedelta, RiskClass | None, bool, datetime]:
-    return _age(one), one.risk_class, not one.lowest_class, one.valid_until or _NEVER
+def _dated_latest_and_lowest(one: AssessmentSaid) -> tuple[bool, timedelta, RiskClass | None, bool, datetime]:
+    return one.at is None, _age(one), one.risk_class, not one.lowest_class, one.valid_until or _NEVER
 
 
 def _latest_and_narrowest(one: AssessmentSaid) -> tuple[timedelta, bool, tuple[str, ...]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from engine import plugin
+from engine import WORKFLOWS, plugin
 from tests.corpus_journeys import stored
 
 CORPUS = Path(__file__).parent / "histories"
@@ -33,7 +33,7 @@ async def main() -> int:
     broken = 0
     stored()
     for history in histories():
-        result = await Replayer(workflows=[], plugins=[plugin()]).replay_workflow(
+        result = await Replayer(workflows=WORKFLOWS, plugins=[plugin()]).replay_workflow(
             history, raise_on_replay_failure=False
         )
         if result.replay_failure is not None:

@@ -111,8 +111,8 @@ def _sections(summary: Summary, last_day: int) -> Sequence[Section]:
             Markup(plots.stages_over_time(summary, last_day)),
             tables.stage_table(summary),
         ),
-        Section("Touches sent a week", "By message.", Markup(plots.weekly_bars(sent, last_day)), None),
-        Section("Touches not sent a week", "By reason.", Markup(plots.weekly_bars(withheld, last_day)), None),
+        Section("Touches sent a week", "By message.", Markup(plots.weekly_area(sent, last_day)), None),
+        Section("Touches not sent a week", "By reason.", Markup(plots.weekly_area(withheld, last_day)), None),
         Section("Touches by message", "", Markup(), tables.touch_table(summary)),
         Section(
             "Journeys",
@@ -120,12 +120,12 @@ def _sections(summary: Summary, last_day: int) -> Sequence[Section]:
             Markup(plots.shares(summary.runs)),
             tables.journey_table(summary),
         ),
-        Section("Conversions a week", "By journey.", Markup(plots.weekly_bars(summary.conversions, last_day)), None),
+        Section("Conversions a week", "By journey.", Markup(plots.weekly_area(summary.conversions, last_day)), None),
         Section("Runs by outcome", "", Markup(), tables.run_table(summary)),
         Section(
             "Points a week",
             "By reason.",
-            Markup(plots.weekly_bars(summary.points, last_day)),
+            Markup(plots.weekly_area(summary.points, last_day)),
             tables.points_table(summary),
         ),
     )

@@ -75,7 +75,7 @@ def forecast_of(record: Record, zone: tzinfo) -> Forecast:
     rows, forecast = record.forecast, Forecast()
     kinds = Counter(
         (day_of(at, zone), journey, channel, outcome, reason if reason in (HOLDOUT, CAP) else "")
-        for at, journey, channel, _, outcome, reason in rows.touches
+        for at, journey, channel, outcome, reason in rows.touches
     )
     for (day, journey, channel, outcome, reason), number in kinds.items():
         cell, sent = Cell(day, journey, channel), outcome == "sent"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import TypeVar
 
 import matplotlib
@@ -19,9 +17,6 @@ from journeys.names import Stage
 
 Place = TypeVar("Place", int, str)
 """A week, or the name of a row."""
-
-Series = Mapping[str, Sequence[int]]
-"""Values by label, one for each place on the axis."""
 
 _STAGE_COLOURS = {
     Stage.INTRODUCTION: "#9ecae1",
@@ -47,6 +42,8 @@ _STYLE = {
     "axes.edgecolor": _QUIET,
 }
 _WEEK = 7
+_WIDTH, _BELOW, _ABOVE, _KEY, _LETTER = 9.0, 0.35, 0.1, 0.6, 0.085
+"""Inches: a plot, its margins, the colour in a legend, a letter."""
 
 
 def stages_over_time(summary: Summary, last_day: int) -> str:
@@ -71,27 +68,23 @@ def stages_over_time(summary: Summary, last_day: int) -> str:
         return _finished(figure, axes)
 
 
-def weekly_bars(counts: Counter[tuple[int, str]], last_day: int) -> str:
-    """Counts by (week, label) as stacked bars."""
-    if not counts:
-        return ""
-    counts = _few(counts)
-    weeks = range(min(week for week, _ in counts), last_day + 1, _WEEK)
-    with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
-        figure, axes = _canvas(2.6)
-        _stack(axes, [date_of(week) for week in weeks], _series(counts, weeks))
-        _time_axis(axes)
-        return _finished(figure, axes)
+def weekly_area(counts: Counter[tuple[int, str]], last_day: int) -> str:
+    """Counts by (week, label) as a stacked area with a step a week."""
+    return _steps(counts, range(min((week for week, _ in counts), default=last_day), last_day + 1, _WEEK))
 
 
 def daily_area(counts: Counter[tuple[int, str]], days: range) -> str:
     """Counts by (day, label), day by day, as a stacked area with a step a day."""
+    return _steps(counts, days)
+
+
+def _steps(counts: Counter[tuple[int, str]], days: range) -> str:
     if not counts:
         return ""
     counts = _few(counts)
     labels = _labels(counts)
-    # The last day has its width, too.
-    edges = [*days, days.stop]
+    # The last one has its width, too.
+    edges = [*days, days[-1] + days.step]
     with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
         figure, axes = _canvas(2.6)
         axes.stackplot(
@@ -124,7 +117,7 @@ def shares(counts: Counter[tuple[str, str]]) -> str:
             left = [a + b for a, b in zip(left, widths, strict=True)]
         axes.set_xlim(0, 100)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0f} %"))
-        return _finished(figure, axes)
+        return _finished(figure, axes, beside=max(map(len, rows)))
 
 
 def _standing(summary: Summary, stage: Stage, days: range) -> list[int]:
@@ -134,10 +127,6 @@ def _standing(summary: Summary, stage: Stage, days: range) -> list[int]:
         standing += summary.stages[day, stage]
         values.append(standing)
     return values
-
-
-def _series(counts: Counter[tuple[int, str]], weeks: range) -> Series:
-    return {label: [counts[week, label] for week in weeks] for label in _labels(counts)}
 
 
 def _few(counts: Counter[tuple[Place, str]]) -> Counter[tuple[Place, str]]:
@@ -160,18 +149,12 @@ def _labels(counts: Counter[tuple[Place, str]]) -> list[str]:
     return sorted(totals, key=lambda label: (label == OTHERS, -totals[label], label))
 
 
-def _stack(axes: Axes, places: Sequence[date], series: Series) -> None:
-    bottom = [0] * len(places)
-    for (label, values), colour in zip(series.items(), _COLOURS, strict=False):
-        axes.bar(places, values, bottom=bottom, label=label, color=colour, width=_WEEK * 0.8, align="edge")  # type: ignore[arg-type]
-        bottom = [a + b for a, b in zip(bottom, values, strict=True)]
-
-
 def _canvas(height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(9.0, height), layout="constrained")
+    figure = Figure(figsize=(_WIDTH, height))
     axes = figure.add_subplot()
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0)
+    axes.tick_params(axis="x", pad=6)
     return figure, axes
 
 
@@ -185,9 +168,21 @@ def _time_axis(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def _finished(figure: Figure, axes: Axes) -> str:
-    """The legend beside the plot, in the order of the stack, and the SVG without what browsers do not need."""
+def _finished(figure: Figure, axes: Axes, beside: int = 6) -> str:
+    """The legend beside the plot, in the order of the stack, and the SVG without what browsers do not need.
+
+    The room of words, at the left `beside` letters, is reckoned: measuring them, in a font that the reader may not
+    have, would take half the time.
+    """
     handles, labels = axes.get_legend_handles_labels()
+    height = figure.get_figheight()
+    legend = _KEY + _LETTER * max(map(len, labels), default=0)
+    figure.subplots_adjust(
+        left=_LETTER * (beside + 1) / _WIDTH,
+        right=1 - legend / _WIDTH,
+        bottom=_BELOW / height,
+        top=1 - _ABOVE / height,
+    )
     axes.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})

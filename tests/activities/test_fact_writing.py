@@ -34,7 +34,7 @@ from activities.world import World
 from journeys.events import app_opened, opted_out_of_marketing
 from journeys.language import days, journey, send, wait_for
 from journeys.lifecycle import LIFECYCLE_POLICY
-from journeys.names import Channel, CustomerId, StepId
+from journeys.names import Channel, CustomerId, RiskClass, StepId
 from journeys.published import Published, with_templates
 from journeys.templates import templates
 from rules.clock import Clock
@@ -43,7 +43,7 @@ from rules.effects import CheckConversion, EntryOffered, SendMessage
 from rules.entry import EntryDecided, run_of
 from rules.gates import Facts
 from rules.state import CustomerState
-from rules.statements import Standing, Statement, standing, statement_of
+from rules.statements import AssessmentSaid, Standing, Statement, standing, statement_of
 from tests.live import FakeChannel
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -145,6 +145,36 @@ async def test_a_later_assessment_stands_against_an_earlier_one_from_the_bus_or_
     assert (investor.risk_class, investor.assessed_until) == ("C2", NOW - DAY + timedelta(days=365))
     rows = await pool.fetch("SELECT risk_class, source FROM risk_assessment ORDER BY at")
     assert [tuple(row) for row in rows] == [("C5", "event e-2"), ("C4", "file"), ("C2", "event e-1")]
+
+
+async def load(pool: Pool, **told: object) -> int:
+    """A row of a file; answers how many customers it changed."""
+    async with pool.acquire() as connection:
+        update = CustomerUpdate.model_validate({"customer_id": AMY, **told})
+        return (await import_customers(connection, [update])).changed
+
+
+@pytest.mark.parametrize("dated_first", [True, False])
+async def test_a_dated_assessment_stands_before_a_class_without_a_date(pool: Pool, dated_first: bool) -> None:
+    """However long ago it was made and whichever is told first; the row tells once what it has to tell."""
+    told = delivery("e-1", "risk_assessed", NOW - 30 * DAY, risk_class="C2")
+    if dated_first:
+        await tell(pool, told)
+    assert await load(pool, risk_class="C5") == 1
+    if not dated_first:
+        await tell(pool, told)
+    assert await load(pool, risk_class="C5") == 0
+    investor = (await gate_facts(pool)).investor
+    assert (investor.risk_class, investor.assessed_until) == ("C2", NOW - 30 * DAY + timedelta(days=365))
+    assert await pool.fetchval("SELECT risk_class FROM customer") == "C2"
+    assert await pool.fetchval("SELECT count(*) FROM risk_assessment") == 2
+
+
+async def test_a_class_without_a_date_stands_alone_and_is_no_assessment(pool: Pool) -> None:
+    """Conditions see it, the latest that was told; no product is shown on it."""
+    assert [await load(pool, risk_class=told) for told in ("C2", "C4", "C4", "C2")] == [1, 1, 0, 1]
+    assert await pool.fetchval("SELECT risk_class FROM customer") == "C2"
+    assert (await gate_facts(pool)).investor.assessed_until is None
 
 
 async def test_an_event_whose_id_was_refused_says_nothing(pool: Pool) -> None:
@@ -260,6 +290,8 @@ def row_of(customer: CustomerId, said: Said) -> CustomerUpdate:
             told = {"consents": [{**consent, "given": name == "consent_given", **when}]}
         case "complaint_made" | "complaint_resolved":
             told = {"suppressions": [{"reason": "complaint", "active": name == "complaint_made", **when}]}
+        case "class_without_date":
+            told = data
         case _:
             told = _assessment(at, data)
     return CustomerUpdate.model_validate({"customer_id": customer, **told})
@@ -294,11 +326,14 @@ def expected(order: Sequence[tuple[Said, bool]]) -> Standing:
 
 def _said(order: Sequence[tuple[Said, bool]]) -> Iterator[Statement]:
     for (name, at, data), _ in order:
-        if (said := statement_of(name, at, data, "e")) is not None:
+        if name == "class_without_date":
+            yield AssessmentSaid(None, "file", RiskClass(data["risk_class"]))
+        elif (said := statement_of(name, at, data, "e")) is not None:
             yield said
 
 
 numbers = count(2)
+NO_DATE: tuple[Said, bool] = (("class_without_date", NOW, {"risk_class": "C4"}), True)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
@@ -317,3 +352,19 @@ async def test_any_order_of_events_and_files_comes_to_the_same_facts(
         assert facts.investor == rule.investor
         assert (sorted(facts.opted_out), facts.suppressed) == ([*rule.opted_out], rule.suppressed)
         assert {*facts.consents} == {*rule.consents}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(
+    orders=st.lists(st.tuples(assessments, moments, st.booleans()), max_size=3)
+    .map(lambda told: [(("risk_assessed", at, data), by_file) for data, at, by_file in told])
+    .flatmap(lambda told: st.tuples(st.just([*told, NO_DATE]), st.permutations([*told, NO_DATE])))
+)
+async def test_any_order_with_a_class_that_has_no_date_comes_to_the_same_investor(
+    orders: tuple[Sequence[tuple[Said, bool]], Sequence[tuple[Said, bool]]], pool: Pool
+) -> None:
+    """With any assessment beside it the class is as if nobody had told it."""
+    one, other = [await arrive(pool, CustomerId(f"C-{next(numbers)}"), order) for order in orders]
+    assert one.investor == other.investor == expected(orders[0]).investor
+    if dated := orders[0][:-1]:
+        assert one.investor == expected(dated).investor

@@ -9,13 +9,9 @@ import pytest
 
 from activities.channels import FOR_EVER, Accepted, Delivery, Postponed, Refused, Unknown
 from activities.contracts import RecordOutcomesRequest
-from activities.gate_facts import Known, read_facts
 from activities.record_outcomes import record_outcomes
 from activities.runs import open_run_row
 from activities.templates import store_templates
-from activities.touch_plan import TouchPlan
-from activities.touch_rows import take_up
-from activities.world import World
 from journeys.language import send
 from journeys.names import Channel, ContentHash, Language, MessageClass, TemplateName
 from journeys.published import with_templates
@@ -241,23 +237,6 @@ async def test_what_nobody_took_expires(touch: AskedFor) -> None:
     await let_pass(touch, timedelta(hours=25))
     assert isinstance(await touch.ask(), TouchSettled)
     assert await touch.record() == ("failed", "stale")
-
-
-async def test_what_another_try_has_taken_up_meanwhile_is_left_to_it(
-    touch: AskedFor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """This one saw it untaken, and that it is stopped; the other is handing it over by now, and will settle it."""
-    assert await asked(touch, BUSY) == ["try_later"]
-    await touch.pool.execute(DROP)
-
-    async def then_it_is_taken_up(world: World, plan: TouchPlan) -> Known:
-        known = await read_facts(world, plan)
-        assert await take_up(world, plan)
-        return known
-
-    monkeypatch.setattr("activities.send_message.read_facts", then_it_is_taken_up)
-    assert isinstance(await touch.ask(), TryLater)
-    assert await touch.record() == ("claimed", "")
 
 
 async def test_a_touch_stays_in_the_words_that_it_was_claimed_in_when_its_run_is_moved(touch: AskedFor) -> None:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities.channels import Accepted, Refused
+from activities.channels import Accepted, Delivery, Refused
 from activities.database import Pool, open_pool
 from activities.gate_facts import Known, read_facts
+from activities.reachability import change_reachability
 from activities.send_message import send_message
 from activities.touch_plan import TouchPlan
 from activities.world import World
@@ -120,3 +121,30 @@ async def test_an_address_that_is_told_later_opens_the_channel(touch: AskedFor, 
         *(AMY, at),
     )
     assert await reachable(touch.pool) is opens
+
+
+@pytest.mark.parametrize(("bounced", "stands"), [(-timedelta(hours=1), True), (timedelta(hours=1), False)])
+async def test_a_bounce_says_nothing_of_an_address_that_is_newer(
+    touch: AskedFor, bounced: timedelta, stands: bool
+) -> None:
+    """Whichever of the two the books hear of first."""
+    await touch.pool.execute(DEVICE)
+    news = (AMY, Channel.APP_PUSH, False, datetime.now(UTC) + bounced)
+    async with touch.pool.acquire() as connection:
+        assert await change_reachability(connection, [news]) == (set() if stands else {AMY})
+    assert (await reachable(touch.pool) is not False) is stands
+
+
+async def test_an_address_that_is_told_while_the_provider_is_asked_stands(touch: AskedFor) -> None:
+    """What the provider says was true when it was asked; the address is news."""
+
+    async def meanwhile() -> Delivery:
+        await touch.pool.execute(DEVICE)
+        return GONE
+
+    touch.push.answers = [meanwhile]
+    assert await settled(touch) == ("failed", "unreachable")
+    assert await reachable(touch.pool) is not False
+    touch.world = replace(touch.world, caps=())
+    assert isinstance(await another(touch, 2), TouchSettled)
+    assert len(touch.push.got) == 2

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
 import pytest
+from asyncpg.transaction import Transaction
 from pydantic import ValidationError
 
-from activities.channels import Accepted, Delivery, Unknown
+from activities.channels import Accepted, Delivery, Postponed, Unknown
 from activities.database import Connection, Pool
 from activities.receipts import MessageEvent, Receipt, Recorded, record_receipts, take_receipts
 from errors import EngineError
 from rules.gates import TouchSettled, TryLater
-from tests.activities.test_send_message import AskedFor, touch
+from tests.activities.test_send_message import WAITING, AskedFor, touch
 from tests.activities.touches import AMY, SENT, put_touch, rows
 
 __all__ = ["touch"]
@@ -321,3 +323,45 @@ async def test_receipts_are_only_ever_added(pool: Pool, owner: Connection) -> No
     for statement in ("UPDATE receipt SET kind = 'opened'", "DELETE FROM receipt"):
         with pytest.raises(Exception, match="append-only"):
             await owner.execute(statement)
+
+
+@pytest.mark.parametrize(("kind", "settled"), SETTLES)
+async def test_what_a_receipt_settles_is_postponed_no_longer(
+    touch: AskedFor, kind: str, settled: tuple[str, str]
+) -> None:
+    """The provider said that it had not taken the message, and had; nobody asks it again."""
+    touch.push.answers = [Postponed("busy")]
+    assert isinstance(await touch.ask(), TryLater)
+    await record(touch.pool, receipt(touch.push.got[0].key, kind))
+    assert await rows(touch.pool, "SELECT outcome, reason FROM touch") == [settled]
+    assert await rows(touch.pool, "SELECT FROM touch_postponed") == []
+    assert isinstance(await touch.ask(), TouchSettled)
+    assert len(touch.push.got) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "before"), [(Accepted("msg-9"), "claimed"), (Unknown("timed_out"), "claimed"), (Accepted(), "in_doubt")]
+)
+async def test_a_receipt_that_settles_while_the_answer_waits_for_the_record_decides(
+    touch: AskedFor, answer: Delivery, before: str
+) -> None:
+    """The answer's statement began before the receipt was committed: it is answered by what stands afterwards."""
+    ways_out: list[Transaction] = []
+
+    async def settle_without_committing() -> Delivery:
+        await touch.owner.execute("UPDATE touch SET outcome = $1 WHERE outcome <> $1", before)
+        ways_out.append(transaction := touch.owner.transaction())
+        await transaction.start()
+        await touch.owner.execute("UPDATE touch SET outcome = 'failed', reason = 'bounced'")
+        return answer
+
+    touch.push.deduplicates_for = timedelta(0)
+    touch.push.answers = [settle_without_committing]
+    asking = asyncio.create_task(touch.ask())
+    while not asking.done() and not (ways_out and await touch.pool.fetchval(WAITING)):  # noqa: ASYNC110 - asks the database
+        await asyncio.sleep(0.01)
+    await ways_out[0].commit()
+    settled = await asking
+    assert isinstance(settled, TouchSettled)
+    assert (settled.outcome, settled.reason) == ("failed", "bounced")
+    assert await rows(touch.pool, "SELECT provider_id FROM touch") == [(getattr(answer, "provider_id", None),)]

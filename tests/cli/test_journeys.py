@@ -50,16 +50,18 @@ def test_check_names_the_worst_week_of_each_journey_when_all_is_well(
     ]
 
 
+HASTY = journey(
+    name="hasty",
+    version=1,
+    starts_on=app_opened,
+    ends_after=days(1),
+    steps=(send("we-are-here"), send("what-is-new"), send("last-word"), send("first-product")),
+)
+
+
 def test_check_says_what_the_paths_of_a_draft_lead_to(folder: Path) -> None:
     """Nobody is in it yet, and it is told all the same."""
-    hasty = journey(
-        name="hasty",
-        version=1,
-        starts_on=app_opened,
-        ends_after=days(1),
-        steps=(send("we-are-here"), send("what-is-new"), send("last-word"), send("first-product")),
-    )
-    a_day, a_week = problems_of([hasty])
+    a_day, a_week = problems_of([HASTY])
     assert a_day.startswith("hasty: 4 touches, days 0 to 1 (we-are-here, what-is-new, last-word, first-product), where")
     assert a_week.startswith("hasty: 4 touches, days 0 to 7 (")
 
@@ -113,6 +115,42 @@ def test_publish_names_its_file_and_refuses_what_there_is_not(sojourn: Sojourn, 
     assert [file.name for file in folder.glob("*.json")] == [ran.out.split()[2].rstrip(":")]
     assert sojourn("publish", "win-back").code == 2
     assert "the journeys are growth-nudges, mature-service," in sojourn("publish", "winback").err
+
+
+@pytest.mark.parametrize("state", ["draft", "live"])
+def test_publish_refuses_what_check_refuses(
+    sojourn: Sojourn, folder: Path, monkeypatch: pytest.MonkeyPatch, state: Literal["draft", "live"]
+) -> None:
+    """In the same words and with the same exit code, and writes nothing: a published file stays for good."""
+    monkeypatch.setattr("cli.journeys.JOURNEYS", (HASTY.model_copy(update={"state": state}), win_back))
+    checked, published = sojourn("check"), sojourn("publish", "hasty")
+    said = [line for line in checked.out.splitlines() if line.startswith("hasty: ") and "not published" not in line]
+    assert (published.code, published.out.splitlines()) == (checked.code, said)
+    assert len(said) == 2
+    assert [*folder.iterdir()] == []
+    assert sojourn("publish", "win-back").code == 0
+
+
+def test_publish_refuses_a_name_that_two_journeys_have(
+    sojourn: Sojourn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could tell which of them was meant."""
+    monkeypatch.setattr("cli.journeys.JOURNEYS", (win_back, win_back))
+    ran = sojourn("publish", "win-back")
+    assert (ran.code, ran.out) == (1, "win-back: two journeys have this name: rename one.\n")
+    assert [*folder.iterdir()] == []
+
+
+def test_publish_warns_of_what_will_be_wrong_once_the_draft_is_live(
+    sojourn: Sojourn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `check` does: the words stay as they are published."""
+    draft = greeting_with(Text(title="Hello", body="A text to be written."), monkeypatch)
+    monkeypatch.setattr("cli.journeys.JOURNEYS", (draft,))
+    checked, published = sojourn("check"), sojourn("publish", "greeting")
+    assert (checked.code, published.code) == (0, 0)
+    assert "'to be written' stands for words that nobody has written" in published.err
+    assert published.err == checked.err
 
 
 def test_check_names_a_live_journey_that_is_not_published(sojourn: Sojourn, folder: Path) -> None:

@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from activities.database import Pool
+from activities.incoming import EARLIEST
 from cli.play import Play, prepare
 from cli.play_file import PlayOptions, event_named, read_lives
+from journeys.names import MessageClass
 from tests.activities.conftest import pool as pool
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +72,27 @@ async def test_the_customers_of_a_play_live_in_its_zone(pool: Pool, tmp_path: Pa
     options = PlayOptions(event_named("account_opened"), ZoneInfo("Europe/Berlin"))
     await prepare(pool, Play(rows, options, tmp_path, None, None, leave=True), read_lives(rows, options))
     assert await pool.fetchval("SELECT zone FROM customer") == "Europe/Berlin"
+
+
+async def test_the_customers_of_a_play_agree_to_the_inbox_by_the_rules_of_a_file(pool: Pool, tmp_path: Path) -> None:
+    """From the earliest time there is, once, with where that was said; a play that begins again changes nothing."""
+    rows = tmp_path / "rows.csv"
+    rows.write_text("customer_id,date\nC-1,2026-03-02\nC-2,2026-03-02\n")
+    options = PlayOptions(event_named("account_opened"), ZoneInfo("Asia/Shanghai"))
+    versions = []
+    for _ in range(2):
+        await prepare(pool, Play(rows, options, tmp_path, None, None, leave=True), read_lives(rows, options))
+        versions.append(await pool.fetchval("SELECT max(version) FROM customer"))
+    said = await pool.fetch(
+        "SELECT customer_id, array_agg(message_class ORDER BY message_class) AS classes FROM consent"
+        " WHERE channel = 'inbox' AND given AND (source, text_version, at) = ('play', 'play', $1)"
+        " GROUP BY customer_id ORDER BY customer_id",
+        EARLIEST,
+    )
+    assert [(row["customer_id"], row["classes"]) for row in said] == [
+        (who, sorted(MessageClass)) for who in ("C-1", "C-2")
+    ]
+    assert versions[0] == versions[1]
 
 
 def test_a_play_on_servers_that_are_not_a_sandbox_is_refused() -> None:

@@ -95,7 +95,7 @@ def test_what_the_gates_ask_of_an_investor_comes_by_file(
         ("C1", True, until, timedelta(days=90), ["bond", "fund"], False)
     ]
     assert books.rows("SELECT count(*) FROM suppression") == [(suppressions,)]
-    file.write_text("customer_id,risk_class\nC-1,C3\n")
+    file.write_text("customer_id,risk_class,assessed_at\nC-1,C3,2026-03-03T09:30:00+08:00\n")
     assert sojourn("customers", file).code == 0
     assert books.rows("SELECT risk_class, lowest_class FROM customer") == [("C3", False)]
 

@@ -20,7 +20,7 @@ from cli.edge import exit_code
 from cli.rehearsal import WORTH_SHARING
 from cli.report import Agreement, report_html
 from cli.report.forecast import Cell, Load, loads
-from cli.report.plots import OTHERS, daily_area, weekly_bars
+from cli.report.plots import OTHERS, daily_area, weekly_area
 from cli.report.summary import Summary
 from journeys import JOURNEYS
 from journeys.events import app_registered, checked_in, deposit_made, trade_executed
@@ -48,13 +48,26 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in FILES}
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
+def write_small(folder: Path) -> Path:
     """Two customers: one buys once and drifts away, one buys often."""
-    file = tmp_path / "small.csv"
+    file = folder / "small.csv"
     rows = ["a,1997-01-15", *(f"b,1997-{month:02}-01" for month in range(1, 13))]
     file.write_text("\n".join(["customer_id,date", *rows]) + "\n", encoding="utf-8")
     return file
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A file of two customers."""
+    return write_small(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a rehearsal of the two left."""
+    folder = tmp_path_factory.mktemp("rehearsed")
+    assert rehearse(write_small(folder), "--first-event-lead", "14d", "--out", folder) == 0
+    return folder
 
 
 def test_the_tables_tell_what_happened(small: Path, tmp_path: Path) -> None:
@@ -93,10 +106,9 @@ def test_the_tables_tell_what_happened(small: Path, tmp_path: Path) -> None:
         ("forecast.csv", "date,journey,channel,planned,sent,withheld,cap_hits,points"),
     ],
 )
-def test_the_columns_are_those_of_the_contract(small: Path, tmp_path: Path, name: str, columns: str) -> None:
+def test_the_columns_are_those_of_the_contract(rehearsed: Path, name: str, columns: str) -> None:
     """Programs that read the tables find them where they were."""
-    rehearse(small, "--out", tmp_path)
-    assert (tmp_path / name).read_text(encoding="utf-8").splitlines()[0] == columns
+    assert (rehearsed / name).read_text(encoding="utf-8").splitlines()[0] == columns
 
 
 def test_a_deadline_at_the_end_takes_effect(small: Path, tmp_path: Path) -> None:
@@ -129,10 +141,9 @@ def test_the_order_of_the_customers_in_the_file_does_not_matter(small: Path, tmp
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
-def test_the_report_needs_nothing_from_elsewhere(small: Path, tmp_path: Path) -> None:
+def test_the_report_needs_nothing_from_elsewhere(rehearsed: Path) -> None:
     """It is one page without scripts and links, with its assumptions before everything else."""
-    rehearse(small, "--first-event-lead", "14d", "--out", tmp_path)
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = (rehearsed / "report.html").read_text(encoding="utf-8")
     assert not re.search(r"<script|<link|<img|@import|url\(http|\ssrc=|<a ", page)
     body = page[page.index("<body>") :]
     assumed = "app_registered, up to 14 days before, spread by a hash of the customer id."
@@ -145,7 +156,7 @@ def test_the_report_needs_nothing_from_elsewhere(small: Path, tmp_path: Path) ->
 def test_a_plot_shows_as_many_kinds_as_can_be_told_apart() -> None:
     """The rarest are drawn as one, so that the legend has room and no colour means two things."""
     counts = Counter({(100, f"kind-{number:02}"): 100 - number for number in range(30)})
-    for drawn in (weekly_bars(counts, 107), daily_area(counts, range(100, 107))):
+    for drawn in (weekly_area(counts, 107), daily_area(counts, range(100, 107))):
         assert [number for number in range(30) if f">kind-{number:02}<" in drawn] == list(range(7))
         assert f">{OTHERS}<" in drawn
 

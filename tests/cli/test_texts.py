@@ -105,6 +105,23 @@ VARIABLES = {
         '[variables]\nevent.currency = "text"',
         "may leave 'currency' out",
     ),
+    **{
+        f"used where it is not there: {body}": (
+            body,
+            '[variables]\nevent.currency = "text"',
+            "may leave 'currency' out",
+        )
+        for body in (
+            "{% if event.currency is not defined %}{{ event.currency }}{% endif %}",
+            "{% if event.currency is undefined %}{{ event.currency }}{% endif %}",
+            "{% if not event.currency is not defined %}CNY{% else %}{{ event.currency }}{% endif %}",
+            "{% if event.currency is defined %}there{% else %}{{ event.currency }}{% endif %}",
+            "{% if event.currency is defined or 1 == 1 %}{{ event.currency }}{% endif %}",
+            "{% if event.currency is not defined and 1 == 2 %}x{% else %}{{ event.currency }}{% endif %}",
+            "{% if event.currency is not defined and event.currency == 'USD' %}dollars{% endif %}",
+            "{{ 'CNY' if event.currency is defined else event.currency }}",
+        )
+    },
     "of chance": ("{{ ['a'] | random }}", "", "random would fill in another text each time; take it out"),
     "of chance, by a function": ("{{ lipsum() }}", "", "lipsum would fill in another text each time; take it out"),
     "not used": ("Hello", '[variables]\npoints = "number"', "no text uses the variable 'points': take it out"),
@@ -136,6 +153,9 @@ def test_a_variable_that_would_fail_every_touch_is_found(folder: Path, body: str
         "{% if event.currency is not defined %}CNY{% else %}{{ event.currency }}{% endif %}",
         "{{ event.currency if event.currency is defined else 'CNY' }}",
         "{% if event.currency is defined and event.currency == 'USD' %}dollars{% endif %}",
+        "{% if event.currency is not defined or event.currency == 'CNY' %}{% else %}{{ event.currency }}{% endif %}",
+        "{% if event.currency is undefined %}CNY{% elif event.currency == 'USD' %}dollars{% endif %}",
+        "{% if not event.currency is defined %}CNY{% else %}{{ event.currency }}{% endif %}",
     ],
 )
 def test_a_text_that_provides_for_what_the_event_may_leave_out_is_taken(folder: Path, body: str) -> None:

@@ -147,6 +147,20 @@ def test_what_an_assessment_does_not_say_stays_but_for_what_belongs_to_the_class
     assert told.risk_class is RiskClass.C3
 
 
+def test_a_dated_class_stands_before_one_without_a_date() -> None:
+    """However old it is; alone, a class without a date stands, and is no assessment, whatever end it says."""
+    dated = AssessmentSaid(AT - 9 * YEAR, "e", RiskClass.C2)
+    undated = AssessmentSaid(None, "file", RiskClass.C5, valid_until=AT + YEAR)
+    for order in ((dated, undated), (undated, dated)):
+        told = stands(*order)
+        assert (told.risk_class, told.investor) == (
+            RiskClass.C2,
+            Investor(RiskClass.C2, assessed_until=AT - 8 * YEAR),
+        )
+    alone = stands(undated)
+    assert (alone.risk_class, alone.investor) == (RiskClass.C5, Investor(RiskClass.C5))
+
+
 def test_what_stood_before_is_older_than_everything() -> None:
     """And stays where nothing else was said."""
     before = Standing((MARKETING_INBOX,), Investor(RiskClass.C5), RiskClass.C5)

@@ -27,7 +27,7 @@ from activities.channels import Unknown
 from activities.contracts import RECORD_EVENT, WORKFLOW_TYPE, workflow_id
 from cli.ordering import give, order
 from embedded import EmbeddedStack
-from engine import connect, plugin
+from engine import WORKFLOWS, connect, plugin
 from errors import PayloadKeyMissing
 from journeys.names import Channel, Stage
 from journeys.templates import templates
@@ -275,7 +275,7 @@ async def test_plain_histories_replay_with_keys_as_without() -> None:
     """Lives that began before there was a key go on."""
     stored()
     for history in histories():
-        result = await Replayer(workflows=[], plugins=[plugin(BOTH)]).replay_workflow(history)
+        result = await Replayer(workflows=WORKFLOWS, plugins=[plugin(BOTH)]).replay_workflow(history)
         assert result.replay_failure is None
 
 

@@ -21,13 +21,15 @@ from tests.replay import CORPUS
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("journeys", "rules", "activities", "workflows", "tests")
+LEFT_OUT = shutil.ignore_patterns("node_modules", "*-pytest-*", "*.pyc.*")
+"""What a replay does not need; the last are compiled at this moment by the process of another test."""
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The code that a replay runs, to be edited."""
+    """The code that a replay runs, compiled as far as it was, to be edited."""
     for room in ROOMS:
-        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=LEFT_OUT)
     for module in ROOT.glob("*.py"):
         shutil.copy(module, tmp_path)
     return tmp_path

@@ -1,0 +1,97 @@
+"""Claims without an outcome: one that no provider has taken, for certain, is postponed, taken up again or given up.
+
+Whoever changes them holds the customer's row, so that nobody acts on what another is just about to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from activities.customer_rows import lock_customers
+from activities.database import PoolConnection
+from activities.gate_facts import Known
+from activities.touch_plan import TouchPlan
+from activities.world import World
+from journeys.names import CustomerId, JourneyName
+from rules.gates import TouchSettled
+
+# $1-$3 the run   $4 $5 of one touch alone, and only if no provider has taken it   $6 another reason than the record's
+_GIVE_UP = """
+WITH untaken AS (
+    DELETE FROM touch_postponed
+    WHERE customer_id = $1 AND journey = $2 AND entry = $3
+      AND ($4::text IS NULL OR (step, occurrence) = ($4, $5::integer))
+    RETURNING step, occurrence, reason
+)
+UPDATE touch SET outcome = CASE WHEN untaken.reason IS NULL THEN 'in_doubt' ELSE 'failed' END,
+                 reason = coalesce($6, untaken.reason, 'answer_lost'), settled_at = now()
+FROM touch AS claimed LEFT JOIN untaken USING (step, occurrence)
+WHERE claimed.customer_id = $1 AND claimed.journey = $2 AND claimed.entry = $3
+  AND ($4 IS NULL OR untaken.reason IS NOT NULL)
+  AND touch.touch_id = claimed.touch_id AND touch.outcome = 'claimed'
+RETURNING true
+"""
+
+
+async def give_up_claims(
+    connection: PoolConnection, customer_id: CustomerId, runs: Sequence[tuple[JourneyName, int]]
+) -> None:
+    """Nobody asks again for a touch whose run (journey and entry) is over.
+
+    What no provider has taken has failed, and the rest is in doubt: a receipt may still settle it. Whoever calls has
+    locked the customer.
+    """
+    if runs:
+        await connection.executemany(_GIVE_UP, [(customer_id, *run, None, None, None) for run in runs])
+
+
+async def fail_untaken(world: World, plan: TouchPlan, reason: str) -> TouchSettled | None:
+    """Settle a postponed touch as failed: the customer has nothing. None if somebody else was first."""
+    async with world.pool.acquire() as connection, connection.transaction():
+        await lock_customers(connection, [plan.customer_id])
+        failed = await connection.fetchval(_GIVE_UP, *plan.identity, reason)
+    return plan.settled("failed", reason) if failed else None
+
+
+async def postpone(world: World, plan: TouchPlan, reason: str) -> bool:
+    """Write down that no provider has taken a claimed touch so far; false if its run is over, and the claim with it."""
+    async with world.pool.acquire() as connection, connection.transaction():
+        await lock_customers(connection, [plan.customer_id])
+        return bool(
+            await connection.fetchval(
+                """
+                INSERT INTO touch_postponed (customer_id, journey, entry, step, occurrence, reason)
+                SELECT customer_id, journey, entry, step, occurrence, $6 FROM touch
+                WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+                  AND outcome = 'claimed'
+                ON CONFLICT DO NOTHING
+                RETURNING true
+                """,
+                *plan.identity,
+                reason,
+            )
+        )
+
+
+async def take_up(world: World, plan: TouchPlan, known: Known) -> bool:
+    """Take a postponed touch up again, before a provider is asked, if what it was judged on still holds.
+
+    False if that changed, or if somebody else was first. As in a claim, of two that race one is judged again.
+    """
+    return bool(
+        await world.pool.fetchval(
+            """
+            WITH unchanged AS (
+                UPDATE customer SET version = version + 1 WHERE customer_id = $1 AND version = $6
+                RETURNING latest_gate_change() AS last_change
+            )
+            DELETE FROM touch_postponed USING unchanged
+            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+              AND unchanged.last_change = $7
+            RETURNING true
+            """,
+            *plan.identity,
+            known.version,
+            known.last_change,
+        )
+    )
