@@ -102,10 +102,14 @@ async def _claimed_before(
     What nobody has taken is judged anew, by all gates; what somebody may have is stopped by people alone. None if what
     was judged is not so any more.
     """
-    untaken = record.postponed is not None
+    untaken, adapter = record.postponed is not None, world.channels.get(plan.channel)
+    tried_for = datetime.now(UTC) - record.recorded_at
+    if adapter is None and tried_for < ASK_AGAIN_FOR:
+        # Only a worker that has the channel can tell whether it may still be asked.
+        return _try_later(plan, "not_connected", _pause(Postponed("not_connected"), tried_for))
     again = judge_again(plan.touch, known.facts, plan.key, untaken=untaken)
     judgement = again.judgement
-    in_time = datetime.now(UTC) - record.recorded_at < _ask_again_for(world.channels.get(plan.channel), untaken=untaken)
+    in_time = tried_for < _ask_again_for(adapter, untaken=untaken)
     match judgement.decision:
         case "send" if in_time:
             return await _ask_again(world, plan, known, record, again)

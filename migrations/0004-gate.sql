@@ -277,8 +277,9 @@ BEGIN
     UPDATE touch SET provider_id = name WHERE touch_id = which AND provider_id IS NULL AND name IS NOT NULL;
     RETURN FOUND;
 END $$;
--- Which keys of SOJOURN_PAYLOAD_KEYS a worker has run with, so that a command with another one is refused before it sends
+-- Which keys of SOJOURN_PAYLOAD_KEYS workers run with, so that a command with another one is refused before it sends
 -- what no worker could read. An empty id stands for a worker without keys. The digest tells two keys of one id apart.
+-- Workers move `noted_at` on while they run: a key that they do not have any more falls behind the others.
 CREATE TABLE payload_key (
     key_id    text NOT NULL,
     key_check text NOT NULL,

@@ -39,6 +39,7 @@ BEGIN
     -- A record moves forward, and says nothing new of what was decided.
     GRANT UPDATE (outcome, reason, settled_at, provider_id) ON touch TO sojourn_app;
     GRANT UPDATE (released_at) ON brake TO sojourn_app;
+    GRANT UPDATE (noted_at) ON payload_key TO sojourn_app;
 
     -- What is now: a newer truth takes the place of the older one.
     GRANT INSERT, UPDATE ON customer, journey_run, touch_hold, reachability, product, channel_address TO sojourn_app;

@@ -124,7 +124,7 @@ async def owned(empty_database_url: str, stack: EmbeddedStack) -> str:
     return empty_database_url.replace(f"sojourn:{stack.secret('postgres')}@", "owner:test@")
 
 
-@pytest.mark.usefixtures("migrated")
+@pytest.mark.usefixtures("databases")
 async def test_an_owner_who_is_nobody_special_takes_the_role(owned: str) -> None:
     """Also where the login that migrates is the one that works, the product cannot rewrite its books."""
     connection = await connect(owned)
