@@ -24,6 +24,8 @@ $(STAMP): requirements/runtime.txt requirements/dev.txt
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $(STAMP)
 
+# Compiled files are kept here even where the environment says not to: each process would rewrite all tests anew.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: setup ## Run the tests against real, local servers: make test ARGS='-k inbox'
 	$(PYTHON) -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 

@@ -10,6 +10,7 @@ SojournError
 ├── DatabaseError           PostgreSQL cannot be used
 │   └── MigrationMissing    the schema is older than the code
 ├── EngineError             Temporal cannot be used
+│   └── NoAnswer            a customer's life does not answer
 ├── PayloadKeyMissing       something was encrypted with a key that is not known here
 └── InputError              a file, an id or an argument that cannot be taken
 """
@@ -53,6 +54,10 @@ class MigrationMissing(DatabaseError):
 
 class EngineError(SojournError):
     """Temporal cannot be used."""
+
+
+class NoAnswer(EngineError):
+    """A customer's life does not answer."""
 
 
 class PayloadKeyMissing(SojournError):

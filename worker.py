@@ -21,11 +21,12 @@ from activities.channels.calls import AT_ONCE
 from activities.channels.registry import open_channels
 from activities.contracts import TASK_QUEUE, channel_queue
 from activities.database import may_rewrite_books, open_pool
-from activities.known_keys import note_keys
+from activities.known_keys import keep_noting, note_keys
 from activities.migrations import ensure_migrated
 from activities.registry import Activities
 from activities.templates import store_templates
 from activities.world import World
+from background import in_background
 from cli.edge import run, run_async
 from engine import WORKFLOWS, connect, ensure_namespace, ensure_search_attributes
 from errors import JourneyError
@@ -37,7 +38,7 @@ from logs import set_up_logs
 from rules.definitions import Catalogue
 from rules.entry import EntryPolicy
 from settings import Settings, load_settings
-from stand_in import StandIn
+from stand_in import PATIENCE, Patience, StandIn
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -87,9 +88,17 @@ async def open_world(settings: Settings, journeys: Sequence[Published]) -> Async
 
 
 def workers(
-    client: Client, world: World, *, task_queue: str = TASK_QUEUE, max_cached_workflows: int = 2000
+    client: Client,
+    world: World,
+    *,
+    task_queue: str = TASK_QUEUE,
+    max_cached_workflows: int = 2000,
+    patience: Patience = PATIENCE,
 ) -> list[Worker | StandIn]:
-    """One for the lives, one for each channel: a slow provider holds back its own messages only."""
+    """One for the lives, one for each channel: a slow provider holds back its own messages only.
+
+    The touches of a channel that is not here are refused only when `patience` with those that have it is over.
+    """
     activities = Activities(world)
     lives = Worker(
         client,
@@ -100,11 +109,11 @@ def workers(
         max_cached_workflows=max_cached_workflows,
         identity=f"{client.identity} {release()}",  # `starter.py migrate-runs` looks for workers of other releases
     )
-    return [lives] + [_of_channel(client, activities, world, channel, task_queue) for channel in Channel]
+    return [lives] + [_of_channel(client, activities, world, channel, task_queue, patience) for channel in Channel]
 
 
 def _of_channel(
-    client: Client, activities: Activities, world: World, channel: Channel, task_queue: str
+    client: Client, activities: Activities, world: World, channel: Channel, task_queue: str, patience: Patience
 ) -> Worker | StandIn:
     """The throttle is counted by the server, over all workers."""
     queue, adapter = channel_queue(channel, task_queue), world.channels.get(channel)
@@ -120,7 +129,7 @@ def _of_channel(
             identity=identity,
         )
 
-    return StandIn(client, queue, build) if adapter is None else build(client.identity)
+    return build(client.identity) if adapter else StandIn(client, queue, build, patience)
 
 
 @asynccontextmanager
@@ -144,8 +153,12 @@ async def work() -> None:
         client = await connect(keys=keys)
         await ensure_namespace(client)
         await ensure_search_attributes(client)
-        await note_keys(world.pool, [key.mark for key in keys.known])
-        async with running(workers(client, world, max_cached_workflows=settings.max_cached_workflows)):
+        marks = [key.mark for key in keys.known]
+        await note_keys(world.pool, marks)
+        # The embedded stack has this worker alone: nobody else could have a channel that it lacks.
+        patience = Patience(absent_for=timedelta(0)) if settings.environment == "embedded" else PATIENCE
+        all_workers = workers(client, world, max_cached_workflows=settings.max_cached_workflows, patience=patience)
+        async with in_background(keep_noting(world.pool, marks)), running(all_workers):
             log.info("worker ready", task_queue=TASK_QUEUE, channels=sorted(world.channels))
             await stop.wait()
         log.info("worker stopped")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,28 +14,33 @@ from pydantic import TypeAdapter, ValidationError
 
 from activities.database import Connection
 from activities.rendering import fill
+from activities.touch_ends import other_end
 from errors import TemplateError
 from journeys.names import Channel, ContentHash, CustomerId, Language
 from journeys.templates import Template
-from rules.gates import Touch
-from rules.verification import Decision, disagreements
+from rules.gates import Facts, Touch
+from rules.verification import Decision, FurtherJudgement, disagreements, disagreements_again
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
+_FURTHER: TypeAdapter[FurtherJudgement] = TypeAdapter(FurtherJudgement)
 
 _MAY_HAVE_LEFT = ("claimed", "in_doubt", "sent")
 
 _Texts = Mapping[ContentHash, Template | None]
 """By their hash; none for one that cannot be read."""
 
+Kind = Literal["touch", "judgement", "hold"]
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A touch that was decided, or a hold, judged again: it holds if `disagreements` is empty.
+    """A touch that was decided, a further judgement of one, or a hold, looked at again.
 
-    `unreadable` says why it could not be judged again; then nothing is known of it.
+    It holds if `disagreements` is empty. `unreadable` says why it could not be judged again; then nothing is
+    known of it.
     """
 
-    kind: Literal["touch", "hold"]
+    kind: Kind
     planned_at: datetime
     key: str
     outcome: str
@@ -43,17 +49,22 @@ class Verified:
 
 
 async def verify_decisions(connection: Connection, customer_id: CustomerId) -> list[Verified]:
-    """Judge every touch and every hold of a customer again, on nothing but what its record holds.
+    """Judge again whatever was judged of a customer's touches, each time, on nothing but what its record holds.
 
     They are all of one moment, each kind by the time for which the touch was planned.
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         texts = await _read_texts(connection, customer_id)
         touches = await _read_touches(connection, customer_id)
+        judgements = await _read_judgements(connection, customer_id)
         holds = await _read_holds(connection, customer_id)
+    again = defaultdict(list)
+    for one in judgements:
+        again[one["key"]].append(one)
     return [
-        *(_again(row, "touch", row["outcome"], texts) for row in touches),
-        *(_again(row, "hold", f"held for {row['reason']} on {row['channel']}") for row in holds),
+        *(_touch(row, texts, again[row["key"]]) for row in touches),
+        *map(_judgement, judgements),
+        *map(_hold, holds),
     ]
 
 
@@ -81,8 +92,23 @@ async def _read_touches(connection: Connection, customer_id: CustomerId) -> list
         """
         SELECT concat_ws('/', customer_id, journey, entry, step, occurrence) AS key, journey, planned_at, judged_at,
                outcome, reason, template, content_hash, message_class, channel, language, plain, variables, text_hash,
-               product, approval, critical, planned, facts, verdicts, NULL::timestamptz AS held_until
+               product, approval, critical, planned, facts, verdicts, NULL::timestamptz AS held_until,
+               EXISTS (SELECT FROM receipt WHERE receipt.touch_id = touch.touch_id AND kind = 'bounced') AS bounced
         FROM touch WHERE customer_id = $1 ORDER BY planned_at, touch_id
+        """,
+        customer_id,
+    )
+
+
+async def _read_judgements(connection: Connection, customer_id: CustomerId) -> list[asyncpg.Record]:
+    """Each with the touch as it was planned."""
+    return await connection.fetch(
+        """
+        SELECT concat_ws('/', customer_id, journey, entry, step, occurrence) AS key, planned_at, planned,
+               again.judged_at, again.untaken, again.decision, again.reason, again.held_until, again.facts,
+               again.verdicts
+        FROM touch_judgement AS again JOIN touch USING (touch_id)
+        WHERE customer_id = $1 ORDER BY planned_at, judgement_id
         """,
         customer_id,
     )
@@ -101,15 +127,37 @@ async def _read_holds(connection: Connection, customer_id: CustomerId) -> list[a
     )
 
 
-def _again(row: asyncpg.Record, kind: Literal["touch", "hold"], outcome: str, texts: _Texts | None = None) -> Verified:
-    """A hold has no words of its own, so none are looked at without `texts`."""
-    verified = partial(Verified, kind, row["planned_at"], row["key"], outcome)
+def _touch(row: asyncpg.Record, texts: _Texts, again: Sequence[asyncpg.Record]) -> Verified:
+    """With its words and its end."""
+    verified = partial(Verified, "touch", row["planned_at"], row["key"], row["outcome"])
     try:
         decision = _decision(row)
     except ValidationError as error:
         return verified([], _not_whole(error))
-    words = [] if texts is None else _other_text(row, decision.touch, texts.get(row["content_hash"]))
-    return verified([*_other_columns(row, decision), *words, *disagreements(decision)])
+    words = _other_text(row, decision.touch, texts.get(row["content_hash"]))
+    columns = _other_columns(row, decision.touch, decision.facts)
+    return verified([*columns, *words, *disagreements(decision), *other_end(row, again)])
+
+
+def _judgement(row: asyncpg.Record) -> Verified:
+    verified = partial(Verified, "judgement", row["planned_at"], row["key"], f"judged again: {row['decision']}")
+    names = ("key", "untaken", "decision", "reason", "facts", "verdicts", "held_until")
+    try:
+        further = _FURTHER.validate_python({"touch": row["planned"], **{name: row[name] for name in names}})
+    except ValidationError as error:
+        return verified([], _not_whole(error))
+    return verified([*_other_columns(row, further.touch, further.facts), *disagreements_again(further)])
+
+
+def _hold(row: asyncpg.Record) -> Verified:
+    """It has no words of its own."""
+    held = f"held for {row['reason']} on {row['channel']}"
+    verified = partial(Verified, "hold", row["planned_at"], row["key"], held)
+    try:
+        decision = _decision(row)
+    except ValidationError as error:
+        return verified([], _not_whole(error))
+    return verified([*_other_columns(row, decision.touch, decision.facts), *disagreements(decision)])
 
 
 def _decision(row: asyncpg.Record) -> Decision:
@@ -122,9 +170,8 @@ def _not_whole(error: ValidationError) -> str:
     return f"the record is not whole, it cannot be judged again: {', '.join(places)}"
 
 
-def _other_columns(row: asyncpg.Record, decision: Decision) -> list[str]:
+def _other_columns(row: asyncpg.Record, touch: Touch, facts: Facts) -> list[str]:
     """What stands twice in a record stands there alike."""
-    touch = decision.touch
     told = {
         "journey": touch.journey,
         "template": touch.template,
@@ -133,7 +180,7 @@ def _other_columns(row: asyncpg.Record, decision: Decision) -> list[str]:
         "product": touch.product,
         "approval": touch.approval,
         "critical": touch.critical,
-        "judged_at": decision.facts.judged_at,
+        "judged_at": facts.judged_at,
     }
     stored = dict(row)
     return [

@@ -86,6 +86,11 @@ KINDS: Mapping[str, str] = {
                outcome, reason, planned, facts, verdicts, provider_id, recorded_at, settled_at
         FROM touch WHERE customer_id = $1 ORDER BY planned_at, touch_id
     """,
+    "judgement": """
+        SELECT touch_id, again.untaken, again.judged_at, again.decision, again.reason, again.held_until, again.facts,
+               again.verdicts, again.recorded_at
+        FROM touch_judgement AS again JOIN touch USING (touch_id) WHERE customer_id = $1 ORDER BY judgement_id
+    """,
     "hold": """
         SELECT journey, entry, step, occurrence, channel, reason, template, planned_at, held_at, looked_at, held_until,
                looks, planned, facts, verdicts

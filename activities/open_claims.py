@@ -1,6 +1,7 @@
 """Claims without an outcome: one that no provider has taken, for certain, is postponed, taken up again or given up.
 
-Whoever changes them holds the customer's row, so that nobody acts on what another is just about to change.
+Whoever changes them holds the customer's row, so that nobody acts on what another is just about to change. What they
+are judged on before a provider is asked once more is written down beside them.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from activities.customer_rows import lock_customers
 from activities.database import PoolConnection
 from activities.gate_facts import Known
 from activities.touch_plan import TouchPlan
+from activities.touch_rows import as_json
 from activities.world import World
 from journeys.names import CustomerId, JourneyName
 from rules.gates import TouchSettled
+from rules.judged_again import JudgedAgain
 
 # $1-$3 the run   $4 $5 of one touch alone, and only if no provider has taken it   $6 another reason than the record's
 _GIVE_UP = """
@@ -32,6 +35,17 @@ WHERE claimed.customer_id = $1 AND claimed.journey = $2 AND claimed.entry = $3
 RETURNING true
 """
 
+# $1-$5 the touch, which is as it was judged   $6-$12 the judgement
+_NOTE = """
+INSERT INTO touch_judgement (touch_id, untaken, judged_at, decision, reason, held_until, facts, verdicts)
+SELECT touch_id, $6::boolean, $7, $8, $9, $10, $11, $12 FROM touch
+WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5 AND outcome = 'claimed'
+  AND $6 = EXISTS (SELECT FROM touch_postponed WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4
+                                                     AND occurrence = $5)
+FOR NO KEY UPDATE
+RETURNING true
+"""
+
 
 async def give_up_claims(
     connection: PoolConnection, customer_id: CustomerId, runs: Sequence[tuple[JourneyName, int]]
@@ -45,12 +59,45 @@ async def give_up_claims(
         await connection.executemany(_GIVE_UP, [(customer_id, *run, None, None, None) for run in runs])
 
 
-async def fail_untaken(world: World, plan: TouchPlan, reason: str) -> TouchSettled | None:
-    """Settle a postponed touch as failed: the customer has nothing. None if somebody else was first."""
+async def note_judgement(world: World, plan: TouchPlan, again: JudgedAgain) -> bool:
+    """Write down what a claimed touch was judged on again; false if it is not what it was judged as any more."""
+    return bool(await world.pool.fetchval(_NOTE, *plan.identity, *_judged(again)))
+
+
+async def give_up(world: World, plan: TouchPlan, reason: str, again: JudgedAgain) -> TouchSettled | None:
+    """Settle a touch for which no provider is asked again. None if somebody else was first.
+
+    What nobody has taken has failed: the customer has nothing. The rest is in doubt.
+    """
     async with world.pool.acquire() as connection, connection.transaction():
         await lock_customers(connection, [plan.customer_id])
-        failed = await connection.fetchval(_GIVE_UP, *plan.identity, reason)
-    return plan.settled("failed", reason) if failed else None
+        if not await connection.fetchval(_NOTE, *plan.identity, *_judged(again)):
+            return None
+        if again.untaken:
+            await connection.execute(_GIVE_UP, *plan.identity, reason)
+            return plan.settled("failed", reason)
+        await connection.execute(
+            """
+            UPDATE touch SET outcome = 'in_doubt', reason = $6, settled_at = now()
+            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+            """,
+            *plan.identity,
+            reason,
+        )
+        return plan.settled("in_doubt", reason)
+
+
+def _judged(again: JudgedAgain) -> tuple[object, ...]:
+    """What a claimed touch was judged on again, and what it came to, in the order of the statements."""
+    judgement = again.judgement
+    return (
+        again.untaken,
+        again.facts.judged_at,
+        judgement.decision,
+        judgement.reason,
+        judgement.hold_until,
+        *as_json(again.facts, judgement.verdicts),
+    )
 
 
 async def postpone(world: World, plan: TouchPlan, reason: str) -> bool:
@@ -73,7 +120,7 @@ async def postpone(world: World, plan: TouchPlan, reason: str) -> bool:
         )
 
 
-async def take_up(world: World, plan: TouchPlan, known: Known) -> bool:
+async def take_up(world: World, plan: TouchPlan, known: Known, again: JudgedAgain) -> bool:
     """Take a postponed touch up again, before a provider is asked, if what it was judged on still holds.
 
     False if that changed, or if somebody else was first. As in a claim, of two that race one is judged again.
@@ -84,14 +131,21 @@ async def take_up(world: World, plan: TouchPlan, known: Known) -> bool:
             WITH unchanged AS (
                 UPDATE customer SET version = version + 1 WHERE customer_id = $1 AND version = $6
                 RETURNING latest_gate_change() AS last_change
+            ), taken_up AS (
+                DELETE FROM touch_postponed USING unchanged
+                WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+                  AND unchanged.last_change = $7
+                RETURNING customer_id
             )
-            DELETE FROM touch_postponed USING unchanged
+            INSERT INTO touch_judgement (touch_id, untaken, judged_at, decision, reason, held_until, facts, verdicts)
+            SELECT touch_id, $8, $9, $10, $11, $12, $13, $14
+            FROM touch JOIN taken_up USING (customer_id)
             WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
-              AND unchanged.last_change = $7
             RETURNING true
             """,
             *plan.identity,
             known.version,
             known.last_change,
+            *_judged(again),
         )
     )

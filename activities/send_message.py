@@ -1,9 +1,9 @@
 """The one way out: facts, gates, claim, delivery, settlement (design: gates.md).
 
 Three statements at most, each by itself: the facts are read (gate_facts.py), the claim is made only if no fact has
-changed since, the outcome is settled (touch_rows.py). What a provider may have is never judged again; but before it is
-asked once more, a stop is heeded: a brake, an opt-out, a consent withdrawn. What no provider has taken is judged by all
-gates each time, and taken up again (open_claims.py) only if no fact has changed since.
+changed since, the outcome is settled (touch_rows.py). Before a provider is asked once more for what it may have, a stop
+is heeded and nothing else: a brake, an opt-out, a consent withdrawn. What no provider has taken is judged by all gates
+each time, and taken up again (open_claims.py) only if no fact has changed since. Each judgement stays on record.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import assert_never
 from activities.channels import Accepted, ChannelAdapter, Message, Postponed, Refused, Unknown
 from activities.contracts import SendMessageRequest, SendMessageResult
 from activities.gate_facts import Decided, Known, read_facts
-from activities.open_claims import fail_untaken, postpone, take_up
+from activities.open_claims import give_up, note_judgement, postpone, take_up
 from activities.reachability import note_gone
 from activities.rendering import fill, render
 from activities.touch_plan import TouchPlan
@@ -23,7 +23,8 @@ from activities.touch_rows import claim, note_hold, settle
 from activities.world import World
 from errors import DatabaseError, TemplateError
 from journeys.templates import Text
-from rules.gates import Answer, Facts, HeldUntil, Judgement, NextChannel, TouchSettled, TryLater, judge
+from rules.gates import Answer, HeldUntil, Judgement, NextChannel, TouchSettled, TryLater, judge
+from rules.judged_again import JudgedAgain, judge_again
 
 CLAIM_ATTEMPTS = 100
 ASK_AGAIN_AFTER = timedelta(seconds=30)
@@ -55,7 +56,7 @@ async def send_message(world: World, request: SendMessageRequest) -> SendMessage
         elif (answer := await _claimed_before(world, plan, known, record)) is not None:
             return SendMessageResult(answer)
         else:
-            was_untaken = True
+            was_untaken = record.postponed is not None
     raise DatabaseError("the customer's facts changed with every try: the touch is tried again later")
 
 
@@ -99,22 +100,29 @@ async def _claimed_before(
     """Of an open claim the provider is asked again, if that cannot lead to two messages.
 
     What nobody has taken is judged anew, by all gates; what somebody may have is stopped by people alone. None if what
-    nobody had taken is not as it was judged any more.
+    was judged is not so any more.
     """
-    untaken = record.postponed is not None
-    judgement = judge(plan.touch, known.facts, plan.key) if untaken else _stop(plan, known.facts)
-    in_time = datetime.now(UTC) - record.recorded_at < _ask_again_for(world.channels.get(plan.channel), untaken=untaken)
+    untaken, adapter = record.postponed is not None, world.channels.get(plan.channel)
+    tried_for = datetime.now(UTC) - record.recorded_at
+    if adapter is None and tried_for < ASK_AGAIN_FOR:
+        # Only a worker that has the channel can tell whether it may still be asked.
+        return _try_later(plan, "not_connected", _pause(Postponed("not_connected"), tried_for))
+    again = judge_again(plan.touch, known.facts, plan.key, untaken=untaken)
+    judgement = again.judgement
+    in_time = tried_for < _ask_again_for(adapter, untaken=untaken)
     match judgement.decision:
         case "send" if in_time:
-            return await _ask_again(world, plan, known, record)
+            return await _ask_again(world, plan, known, record, again)
         case "hold" if in_time:
             assert judgement.hold_until is not None
+            if not await note_judgement(world, plan, again):
+                return None
             held_for = plan.clock.real(judgement.hold_until) - datetime.now(UTC)
             return _try_later(plan, judgement.reason, max(held_for, ASK_AGAIN_AFTER))
         case "send":
-            return await _give_up(world, plan, record.postponed or "answer_lost", untaken=untaken)
+            return await give_up(world, plan, record.postponed or "answer_lost", again)
         case "hold" | "withhold" | "next_channel":
-            return await _give_up(world, plan, judgement.reason, untaken=untaken)
+            return await give_up(world, plan, judgement.reason, again)
         case _:
             assert_never(judgement.decision)
 
@@ -126,41 +134,18 @@ def _ask_again_for(adapter: ChannelAdapter | None, *, untaken: bool) -> timedelt
     return ASK_AGAIN_FOR if untaken else min(ASK_AGAIN_FOR, adapter.deduplicates_for)
 
 
-async def _ask_again(world: World, plan: TouchPlan, known: Known, record: Decided) -> TouchSettled | TryLater | None:
+async def _ask_again(
+    world: World, plan: TouchPlan, known: Known, record: Decided, again: JudgedAgain
+) -> TouchSettled | TryLater | None:
     """Hand a claimed touch over once more, in the words that it was claimed with; none if it is to be judged again."""
-    untaken = record.postponed is not None
-    if untaken and not await take_up(world, plan, known):
+    as_judged = take_up(world, plan, known, again) if again.untaken else note_judgement(world, plan, again)
+    if not await as_judged:
         return None
     text = fill(plan.template, record.language, plan.channel, record.variables, plain=record.plain)
     addresses = known.addresses_on(plan.channel)
     adapter = world.channels[plan.channel]
-    handover = Handover(adapter, text, addresses, known.good_until, record.recorded_at, untaken)
+    handover = Handover(adapter, text, addresses, known.good_until, record.recorded_at, again.untaken)
     return await _deliver(world, plan, handover)
-
-
-async def _give_up(world: World, plan: TouchPlan, reason: str, *, untaken: bool) -> TouchSettled | None:
-    """Settle what the provider is not asked for again. None if it was untaken, and somebody else was first."""
-    if untaken:
-        return await fail_untaken(world, plan, reason)
-    return await settle(world, plan, "in_doubt", reason)
-
-
-def _stop(plan: TouchPlan, facts: Facts) -> Judgement:
-    """Whether somebody has stopped a claimed touch: the gates that a person can close, and no other.
-
-    Whatever else has changed since says nothing about a message that the customer may have already.
-    """
-    touch = replace(plan.touch, channels=(plan.channel,), in_turn=0, product=None, approved_until=None)
-    closed = Facts(
-        facts.judged_at,
-        suppressed=facts.suppressed,
-        recalled=facts.recalled,
-        opted_out=facts.opted_out,
-        consents=facts.consents,
-        also_carries=facts.also_carries,
-        brakes=facts.brakes,
-    )
-    return judge(touch, closed, plan.key)
 
 
 @dataclass(frozen=True, slots=True)

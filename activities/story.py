@@ -30,7 +30,8 @@ class RunLine:
 class TouchLine:
     """A planned touch, sent or not; each verdict has gate, result, reason and channel.
 
-    `receipts` is what the provider told later, the oldest first, each with kind, at, permanent and detail.
+    `receipts` is what the provider told later, the oldest first, each with kind, at, permanent and detail. `kept_back`
+    is what the gates said last that kept a claimed touch from being handed over again: at, reason, until and verdicts.
     """
 
     planned_at: datetime
@@ -46,6 +47,7 @@ class TouchLine:
     verdicts: Sequence[dict[str, Any]]
     touch_id: int
     receipts: Sequence[dict[str, Any]]
+    kept_back: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,11 @@ async def read_touches(
                verdicts, touch_id,
                (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'at', at, 'permanent', permanent,
                                                              'detail', detail) ORDER BY at, receipt_id), '[]')
-                  FROM receipt WHERE receipt.touch_id = touch.touch_id) AS receipts
+                  FROM receipt WHERE receipt.touch_id = touch.touch_id) AS receipts,
+               (SELECT jsonb_build_object('at', again.judged_at, 'reason', again.reason, 'until', again.held_until,
+                                          'verdicts', again.verdicts)
+                  FROM touch_judgement AS again WHERE again.touch_id = touch.touch_id AND again.decision <> 'send'
+                 ORDER BY judgement_id DESC LIMIT 1) AS kept_back
         FROM touch WHERE customer_id = $1 AND planned_at >= coalesce($2::timestamptz, '-infinity')
         ORDER BY planned_at DESC, touch_id DESC LIMIT $3
         """,
@@ -315,6 +321,10 @@ async def read_brakes(
         WITH stopped AS (
             SELECT journey, template, channel, recorded_at AS since, recorded_at AS last FROM touch
              WHERE customer_id = $1 AND reason = 'brake' AND planned_at >= coalesce($2::timestamptz, '-infinity')
+            UNION ALL
+            SELECT journey, template, channel, again.recorded_at, again.recorded_at
+              FROM touch_judgement AS again JOIN touch USING (touch_id)
+             WHERE customer_id = $1 AND again.reason = 'brake' AND planned_at >= coalesce($2::timestamptz, '-infinity')
             UNION ALL
             SELECT journey, template, channel, held_at, looked_at FROM touch_hold
              WHERE customer_id = $1 AND reason = 'brake' AND held_at >= coalesce($2::timestamptz, '-infinity')

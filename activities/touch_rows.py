@@ -76,13 +76,20 @@ def _as_judged(known: Known, judgement: Judgement) -> tuple[object, ...]:
     """What the gates went by and what they said, in the order of the statement."""
     return (
         known.facts.judged_at,
-        _FACTS.dump_python(known.facts, mode="json", exclude_defaults=True),
-        _VERDICTS.dump_python(judgement.verdicts, mode="json", exclude_none=True),
+        *as_json(known.facts, judgement.verdicts),
         judgement.reason,
         known.language,
         known.arm,
         dict(known.variables),
         known.plain,
+    )
+
+
+def as_json(facts: Facts, verdicts: tuple[Verdict, ...]) -> tuple[object, object]:
+    """Facts and verdicts as a record has them: what is at its default is left out."""
+    return (
+        _FACTS.dump_python(facts, mode="json", exclude_defaults=True),
+        _VERDICTS.dump_python(verdicts, mode="json", exclude_none=True),
     )
 
 
@@ -142,7 +149,6 @@ async def note_hold(world: World, plan: TouchPlan, known: Known, judgement: Judg
         plan.send.due,
         known.facts.judged_at,
         until,
-        _FACTS.dump_python(known.facts, mode="json", exclude_defaults=True),
-        _VERDICTS.dump_python(judgement.verdicts, mode="json", exclude_none=True),
+        *as_json(known.facts, judgement.verdicts),
         _TOUCH.dump_python(plan.touch, mode="json", exclude_none=True),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,11 +41,21 @@ def _conversion(row: ConversionLine) -> Line:
 
 
 def touch_line(touch: TouchLine, zone: ZoneInfo) -> Line:
-    """A touch; beside the reason what the provider told of it later."""
+    """A touch; beside the reason what kept it back once it was claimed, and what the provider told of it later."""
     done = {"sent": "sent", "withheld": "not sent", "failed": "failed", "in_doubt": "in doubt", "claimed": "on its way"}
     where = f"{touch.journey} / {touch.step} on {touch.channel}"
-    why = "; ".join(filter(None, (_why(touch), *(_receipt(one, zone) for one in touch.receipts))))
+    later = (_kept_back(touch.kept_back, zone), *(_receipt(one, zone) for one in touch.receipts))
+    why = "; ".join(filter(None, (_why(touch.reason, touch.verdicts), *later)))
     return touch.planned_at, f"{done[touch.outcome]}: {touch.template}", where, why
+
+
+def _kept_back(judged: Mapping[str, Any] | None, zone: ZoneInfo) -> str:
+    """What the gates said of a claimed touch before a provider was to be asked once more."""
+    if judged is None:
+        return ""
+    until = f", until {told(datetime.fromisoformat(judged['until']), zone)}" if judged["until"] else ""
+    at = told(datetime.fromisoformat(judged["at"]), zone)
+    return f"judged again {at}: {_why(judged['reason'], judged['verdicts'])}{until}"
 
 
 def _receipt(receipt: Mapping[str, Any], zone: ZoneInfo) -> str:
@@ -76,13 +86,13 @@ def _brake(brake: BrakeLine) -> Line:
     return brake.set_at, f"brake ({brake.mode})", where, f"{brake.set_by}: {brake.reason}"
 
 
-def _why(touch: TouchLine) -> str:
+def _why(reason: str, verdicts: Sequence[Mapping[str, Any]]) -> str:
     """The reason, and every gate that did not let the touch pass, with its channel."""
     gates = [
         f"{verdict['gate']}{' on ' + verdict['channel'] if verdict.get('channel') else ''}: {verdict['reason']}"
-        for verdict in touch.verdicts
+        for verdict in verdicts
         if verdict["result"] != "pass"
     ]
     if not gates:
-        return touch.reason
-    return f"{touch.reason} ({'; '.join(gates)})" if touch.reason else "; ".join(gates)
+        return reason
+    return f"{reason} ({'; '.join(gates)})" if reason else "; ".join(gates)

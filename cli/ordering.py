@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts import TASK_QUEUE, WORKFLOW_TYPE, workflow_id
 from cli.show import counted
 from engine import refusal
-from errors import EngineError, InputError, SojournError
+from errors import EngineError, InputError, NoAnswer, SojournError
 from journeys.names import CustomerId
 from rules.commands import Verb
 from rules.customer_id import check_customer_id
@@ -31,6 +31,10 @@ from rules.state import Obeyed
 
 PATIENCE = timedelta(seconds=30)
 """How long a command waits for its answer: a life that is busy or a worker that is away may need some time."""
+
+UNANSWERED_IN_A_ROW = 10
+"""Many commands are not given any further after so many without an answer, and none with: then it is not this or that
+customer who is stuck."""
 
 _POLL = timedelta(milliseconds=100)
 
@@ -89,24 +93,23 @@ async def give(
 
     Who has no workflow under way, as after a Terminate or a long silence, gets one, which goes on where the last one
     ended; `in_books` is asked before, so that a mistyped id begins no life. InputError if the life does not take the
-    command or there is none to take it; EngineError if no worker answers.
+    command or there is none to take it; NoAnswer if no worker answers, EngineError if Temporal refuses.
     """
+    refusals: list[RPCError] = []
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
-            return await _once_it_can(client, command, task_queue or TASK_QUEUE, in_books)
+            return await _once_it_can(client, command, task_queue or TASK_QUEUE, in_books, refusals.append)
     except WorkflowUpdateFailedError as error:
         raise InputError(str(error.cause)) from error
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
-        raise EngineError(
-            f"no answer within {PATIENCE.total_seconds():g} s: is a worker running (`worker.py`, `starter.py up`)? If"
-            " one is, the customer's page in the Temporal UI says what the workflow stumbles over."
-            " The command may still be carried out; giving it again under the same id does not repeat it"
-        ) from error
+        raise _no_answer(refusals) from error
     except RPCError as error:
         raise refusal(error) from error
 
 
-async def _once_it_can(client: Client, command: Order, task_queue: str, in_books: InBooks) -> Obeyed:
+async def _once_it_can(
+    client: Client, command: Order, task_queue: str, in_books: InBooks, note: Callable[[RPCError], None]
+) -> Obeyed:
     """While a workflow's task has failed and is to be tried again, the server takes no update for it."""
     while True:
         try:
@@ -114,7 +117,18 @@ async def _once_it_can(client: Client, command: Order, task_queue: str, in_books
         except RPCError as error:
             if error.status is not RPCStatusCode.FAILED_PRECONDITION:
                 raise
+            note(error)
         await asyncio.sleep(_POLL.total_seconds())
+
+
+def _no_answer(refusals: Sequence[RPCError]) -> NoAnswer:
+    """What to do about a life that does not answer, with Temporal's own last word on it."""
+    said = f" ({refusals[-1].message.rstrip('.')})" if refusals else ""
+    return NoAnswer(
+        f"no answer within {PATIENCE.total_seconds():g} s{said}: is a worker running (`worker.py`, `starter.py up`)? If"
+        " one is, the customer's page in the Temporal UI says what the workflow stumbles over."
+        " The command may still be carried out; giving it again under the same id does not repeat it"
+    )
 
 
 async def _give(client: Client, command: Order, task_queue: str, in_books: InBooks) -> Obeyed:
@@ -215,14 +229,25 @@ class _Giver:
     show: Callable[[int], None]
     tally: Tally = field(default_factory=Tally)
     given: int = 0
+    unanswered: int = 0
 
     async def give(self, command: Order) -> None:
-        """Give one; that a customer's life does not take it is that customer's fate."""
+        """Give one; that a customer's life does not take it, or does not answer, is that customer's fate.
+
+        NoAnswer if nobody's has answered for a while.
+        """
         try:
             obeyed = await self.give_one(command)
+        except NoAnswer as error:
+            self.tally.failed[command.customer_id] = str(error)
+            self.unanswered += 1
+            if self.unanswered >= UNANSWERED_IN_A_ROW:
+                raise
         except InputError as error:
             self.tally.failed[command.customer_id] = str(error)
+            self.unanswered = 0
         else:
+            self.unanswered = 0
             if obeyed.done:
                 self.tally.done += 1
             else:

@@ -94,11 +94,11 @@ async def _refuse_unknown_key(keys: PayloadKeys, database_url: str | None) -> No
 
 
 def _not_theirs(key: PayloadKey, known: set[KeyMark]) -> str:
-    """What is wrong with a key that no worker has started with, and what to do."""
+    """What is wrong with a key that no worker has, and what to do."""
     if known == {NO_KEY}:
         return "Nothing was sent: the workers have no keys, and could not read it: unset SOJOURN_PAYLOAD_KEYS here."
     return (
-        f"Nothing was sent: no worker has started with the key {key.id!r}, which stands first in SOJOURN_PAYLOAD_KEYS"
-        f" here, and none could read it (they have had {', '.join(sorted(id for id, _ in known if id))}): set"
+        f"Nothing was sent: no worker has the key {key.id!r}, which stands first in SOJOURN_PAYLOAD_KEYS"
+        f" here, and none could read it (they have {', '.join(sorted(id for id, _ in known if id))}): set"
         " SOJOURN_PAYLOAD_KEYS as the workers have it; a new key is given to them first."
     )

@@ -5,6 +5,7 @@ It is asked while the customer is on the telephone: what only one way of asking 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from textwrap import indent
@@ -167,9 +168,9 @@ def _show_verified(customer_id: CustomerId, records: list[Verified], as_json: bo
 
 
 def _summary(customer_id: CustomerId, records: Sequence[Verified], differ: int, unreadable: int) -> str:
-    holds = sum(record.kind == "hold" for record in records)
+    kinds = Counter(record.kind for record in records)
     return (
         f"{customer_id}: {len(records) - differ - unreadable:,} of {len(records):,} records agree with the gates on the"
         f" facts they hold, {differ:,} differ, {unreadable:,} cannot be judged again"
-        f" ({len(records) - holds:,} touches, {holds:,} holds)."
+        f" ({kinds['touch']:,} touches, {kinds['judgement']:,} further judgements, {kinds['hold']:,} holds)."
     )

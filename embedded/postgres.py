@@ -142,6 +142,17 @@ class PostgresServer:
     async def _launch(self, deadline: float) -> bool:
         """Start the server; False if it ended because the one before, killed, has not quite gone."""
         await self._child.start(self._argv(), end_with_parent="INT")
+        try:
+            return await self._is_up(deadline)
+        except asyncpg.InvalidPasswordError:
+            # Left running, it would hold its port, and another would be started beside it.
+            await self.stop()
+            raise StackError(
+                f"PostgreSQL in {self._data} has another password than {self._folder.path / 'memory.json'}: "
+                "put the right one back, or delete the state folder to begin anew."
+            ) from None
+
+    async def _is_up(self, deadline: float) -> bool:
         while not await self._answers():
             if self._child.pid is None:
                 await self._child.stop()
@@ -178,11 +189,6 @@ class PostgresServer:
             connection = await asyncpg.connect(self.url("postgres"), timeout=5)
         except _NOT_YET:
             return False
-        except asyncpg.InvalidPasswordError:
-            raise StackError(
-                f"PostgreSQL in {self._data} has another password than {self._folder.path / 'memory.json'}: "
-                "put the right one back, or delete the state folder to begin anew."
-            ) from None
         await connection.close()
         return True
 

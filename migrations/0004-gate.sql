@@ -214,6 +214,23 @@ CREATE TABLE touch_postponed (
     FOREIGN KEY (customer_id, journey, entry, step, occurrence) REFERENCES touch
 );
 
+-- Each further judgement of a claimed touch, before a provider is asked once more; the first stands in `touch`. Of one
+-- that no provider had taken (`untaken`) all gates were asked, else only those that people can close.
+CREATE TABLE touch_judgement (
+    judgement_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    touch_id     bigint NOT NULL REFERENCES touch (touch_id),
+    untaken      boolean NOT NULL,
+    judged_at    timestamptz NOT NULL,
+    decision     text NOT NULL CHECK (decision IN ('send', 'withhold', 'hold', 'next_channel')),
+    reason       text NOT NULL,
+    held_until   timestamptz CHECK ((held_until IS NOT NULL) = (decision = 'hold')),
+    facts        jsonb NOT NULL,
+    verdicts     jsonb NOT NULL,
+    recorded_at  timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX touch_judgement_by_touch ON touch_judgement (touch_id);
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON touch_judgement FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 -- What a provider says later of a message: delivered, opened, clicked, bounced, unsubscribed. `permanent` is of a
 -- bounce: the customer is not to be reached there any more; `scope` is of an opt-out.
 CREATE TABLE receipt (
@@ -260,8 +277,9 @@ BEGIN
     UPDATE touch SET provider_id = name WHERE touch_id = which AND provider_id IS NULL AND name IS NOT NULL;
     RETURN FOUND;
 END $$;
--- Which keys of SOJOURN_PAYLOAD_KEYS a worker has run with, so that a command with another one is refused before it sends
+-- Which keys of SOJOURN_PAYLOAD_KEYS workers run with, so that a command with another one is refused before it sends
 -- what no worker could read. An empty id stands for a worker without keys. The digest tells two keys of one id apart.
+-- Workers move `noted_at` on while they run: a key that they do not have any more falls behind the others.
 CREATE TABLE payload_key (
     key_id    text NOT NULL,
     key_check text NOT NULL,

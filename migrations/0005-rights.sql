@@ -34,10 +34,12 @@ BEGIN
     -- Books: written on, never changed.
     GRANT INSERT ON customer_event, customer_fact, stage_change, consent, opt_out, suppression, risk_assessment, audit, entry_decision,
         template_content, inbox_read, points_ledger, withheld_award, conversion, conversion_reversal, condition_answer,
-        arm_assignment, tag_change, template_recall, receipt, brake, touch, payload_key TO sojourn_app;
+        arm_assignment, tag_change, template_recall, receipt, brake, touch, touch_judgement, payload_key
+        TO sojourn_app;
     -- A record moves forward, and says nothing new of what was decided.
     GRANT UPDATE (outcome, reason, settled_at, provider_id) ON touch TO sojourn_app;
     GRANT UPDATE (released_at) ON brake TO sojourn_app;
+    GRANT UPDATE (noted_at) ON payload_key TO sojourn_app;
 
     -- What is now: a newer truth takes the place of the older one.
     GRANT INSERT, UPDATE ON customer, journey_run, touch_hold, reachability, product, channel_address TO sojourn_app;

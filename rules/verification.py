@@ -10,6 +10,7 @@ from typing import Literal, assert_never
 
 from rules import gates
 from rules.gates import Facts, Judgement, Touch, Verdict, judge
+from rules.judged_again import judge_again
 
 Outcome = Literal["claimed", "in_doubt", "sent", "failed", "withheld", "held"]
 """What became of a touch, as its record says; of one that is kept back, that it is."""
@@ -31,13 +32,46 @@ class Decision:
     held_until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FurtherJudgement:
+    """A judgement of a claimed touch before a provider was asked once more, as it was recorded (`JudgedAgain`)."""
+
+    key: str
+    untaken: bool
+    decision: gates.Decision
+    reason: str
+    touch: Touch
+    facts: Facts
+    verdicts: tuple[Verdict, ...]
+    held_until: datetime | None = None
+
+
 def disagreements(record: Decision) -> list[str]:
     """What the gates say today on the same facts that the record does not say; empty if it holds."""
     judgement = judge(record.touch, record.facts, record.key)
     return [*_other_verdicts(record, judgement), *_other_decision(record, judgement), *_other_reason(record, judgement)]
 
 
-def _other_verdicts(record: Decision, judgement: Judgement) -> Iterator[str]:
+def disagreements_again(record: FurtherJudgement) -> list[str]:
+    """The same of a further judgement."""
+    again = judge_again(record.touch, record.facts, record.key, untaken=record.untaken)
+    judgement = again.judgement
+    problems = list(_other_verdicts(record, judgement))
+    if again.facts != record.facts:
+        problems.append("it holds facts that nobody looks at once a provider may have the touch")
+    if (record.decision, record.reason) != (judgement.decision, judgement.reason):
+        found = _decided_for(judgement.decision, judgement.reason)
+        problems.append(f"recorded {_decided_for(record.decision, record.reason)}, the gates decide {found}")
+    if record.held_until != judgement.hold_until:
+        problems.append("held until another time than the gates say")
+    return problems
+
+
+def _decided_for(decision: gates.Decision, reason: str) -> str:
+    return f"{decision} for {reason!r}" if reason else decision
+
+
+def _other_verdicts(record: Decision | FurtherJudgement, judgement: Judgement) -> Iterator[str]:
     for recorded, found in zip_longest(record.verdicts, judgement.verdicts):
         if recorded != found:
             yield f"recorded {_told(recorded)}, the gates say {_told(found)}"

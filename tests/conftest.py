@@ -1,4 +1,4 @@
-"""Real servers for every test: one embedded stack for the session, one fresh database for each test that asks."""
+"""Real servers for every test: one embedded stack for the session, a database without rows for each test that asks."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import os
 import sys
 from collections.abc import AsyncIterator, Generator
 
-import asyncpg
 import pytest
 import structlog
 
-from activities.migrations import migrate
 from embedded import EmbeddedStack
+from tests.databases import Databases, administer, drop, make_template
 
 _numbers = itertools.count(1)
 
@@ -31,37 +30,27 @@ async def stack() -> AsyncIterator[EmbeddedStack]:
 
 
 @pytest.fixture(scope="session")
-async def migrated(stack: EmbeddedStack) -> str:
-    """The name of a database with the whole schema and no rows, to be copied and never used."""
-    await _administer(stack, "CREATE DATABASE migrated")
-    await migrate(stack.postgres.url("migrated"))
-    return "migrated"
+async def databases(stack: EmbeddedStack) -> AsyncIterator[Databases]:
+    """Migrated databases: what a test gives back is emptied for the next one."""
+    databases = Databases(stack, await make_template(stack))
+    yield databases
+    await databases.close()
 
 
 @pytest.fixture
-async def database_url(stack: EmbeddedStack, migrated: str) -> AsyncIterator[str]:
-    """The address of a fresh, migrated database, for this test alone."""
-    name = f"test_{next(_numbers)}"
-    await _administer(stack, f"CREATE DATABASE {name} TEMPLATE {migrated} STRATEGY file_copy")
-    yield stack.postgres.url(name)
-    await _administer(stack, f"DROP DATABASE {name} WITH (FORCE)")
+async def database_url(databases: Databases) -> AsyncIterator[str]:
+    """The address of a migrated database without rows, for this test alone."""
+    async with databases.one() as url:
+        yield url
 
 
 @pytest.fixture
 async def empty_database_url(stack: EmbeddedStack) -> AsyncIterator[str]:
     """The address of a database without our schema, for this test alone."""
     name = f"empty_{next(_numbers)}"
-    await _administer(stack, f"CREATE DATABASE {name} STRATEGY file_copy")
+    await administer(stack, f"CREATE DATABASE {name} STRATEGY file_copy")
     yield stack.postgres.url(name)
-    await _administer(stack, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-async def _administer(stack: EmbeddedStack, statement: str) -> None:
-    connection = await asyncpg.connect(stack.postgres.url("postgres"))
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+    await drop(stack, name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

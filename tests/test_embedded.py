@@ -200,6 +200,24 @@ async def test_only_the_right_password_opens_the_database(stack: EmbeddedStack) 
             await asyncpg.connect(wrong)
 
 
+async def test_a_folder_with_another_password_is_refused_and_leaves_no_server_behind(tmp_path: Path) -> None:
+    """One that was left running would hold its port, and a second would be started beside it, on another."""
+    folder = tmp_path / "state"
+    async with EmbeddedStack(folder):
+        pass
+    memory = json.loads((folder / "memory.json").read_text())
+    other = {**memory, "secrets": {**memory["secrets"], "postgres": "another"}}
+    (folder / "memory.json").write_text(json.dumps(other))
+    with pytest.raises(StackError, match=r"has another password than .*memory\.json: put the right one back"):
+        await EmbeddedStack(folder).start()
+    assert processes_of(folder) == []
+    assert json.loads((folder / "memory.json").read_text())["ports"] == memory["ports"]
+    (folder / "memory.json").write_text(json.dumps(memory))
+    async with EmbeddedStack(folder) as stack:
+        await store(stack, "c1")
+        assert await kept(stack) == ["c1"]
+
+
 async def test_nothing_listens_beyond_loopback(stack: EmbeddedStack) -> None:
     """Every port of both servers is bound to loopback."""
     for pid in (stack.postgres.pid, stack.temporal.pid):

@@ -11,6 +11,7 @@ from activities.channels import FOR_EVER, Accepted, Delivery, Postponed, Refused
 from activities.contracts import RecordOutcomesRequest
 from activities.record_outcomes import record_outcomes
 from activities.runs import open_run_row
+from activities.send_message import ASK_AGAIN_AFTER, ASK_AGAIN_FOR
 from activities.templates import store_templates
 from journeys.language import send
 from journeys.names import Channel, ContentHash, Language, MessageClass, TemplateName
@@ -21,7 +22,7 @@ from journeys.win_back import win_back
 from rules.definitions import define
 from rules.effects import RunEnded
 from rules.entry import EntryDecided, run_of
-from rules.gates import TouchSettled, TryLater
+from rules.gates import NextChannel, TouchSettled, TryLater
 from rules.state import CustomerState
 from tests.activities.test_send_message import AMY, DROP, AskedFor, quiet_now, touch
 
@@ -44,9 +45,9 @@ async def asked(touch: AskedFor, *answers: Delivery, later: timedelta = timedelt
 
 async def grow_older(touch: AskedFor, by: timedelta) -> None:
     """Move the claim back in time; a trigger keeps everybody else from that."""
-    await touch.owner.execute("ALTER TABLE touch DISABLE TRIGGER moves_forward")
+    await touch.owner.execute("SET session_replication_role = replica")
     await touch.owner.execute("UPDATE touch SET recorded_at = recorded_at - $1::interval", by)
-    await touch.owner.execute("ALTER TABLE touch ENABLE TRIGGER moves_forward")
+    await touch.owner.execute("RESET session_replication_role")
 
 
 @pytest.mark.parametrize("remembers", [NOT_AT_ALL, TEN_MINUTES, FOR_EVER])
@@ -119,6 +120,53 @@ async def test_the_channel_is_left_alone_for_as_long_as_it_asks(touch: AskedFor)
     answer = await touch.ask()
     assert isinstance(answer, TryLater)
     assert answer.reason == "busy"
+
+
+NOT_CONFIRMED = Unknown("timed_out")
+
+
+@pytest.mark.parametrize("answer", [BUSY, NOT_CONFIRMED], ids=["untaken", "not confirmed"])
+@pytest.mark.parametrize("stopped", [False, True], ids=["", "stopped"])
+async def test_a_worker_that_lacks_the_channel_leaves_an_open_claim_to_one_that_has_it(
+    touch: AskedFor, answer: Delivery, stopped: bool
+) -> None:
+    """That it reaches nobody there is no reason to give up what another one can still send."""
+    assert await asked(touch, answer) == ["try_later"]
+    if stopped:
+        await touch.pool.execute(DROP)
+    lacking = replace(touch, world=replace(touch.world, channels={}))
+    for _ in range(2):
+        before = datetime.now(UTC)
+        later = await lacking.ask()
+        assert isinstance(later, TryLater)
+        assert (later.reason, later.at >= before + ASK_AGAIN_AFTER) == ("not_connected", True)
+        assert await touch.record() == ("claimed", "")
+    if not stopped:
+        assert isinstance(await touch.ask(), TouchSettled)
+        assert await touch.record() == ("sent", "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "record"),
+    [(BUSY, ("failed", "unreachable")), (NOT_CONFIRMED, ("in_doubt", "answer_lost"))],
+    ids=["untaken", "not confirmed"],
+)
+async def test_an_open_claim_of_a_channel_that_is_gone_for_good_waits_for_a_day(
+    touch: AskedFor, answer: Delivery, record: tuple[str, str]
+) -> None:
+    """And then for nobody."""
+    assert await asked(touch, answer, later=ASK_AGAIN_FOR) == ["try_later"]
+    lacking = replace(touch, world=replace(touch.world, channels={}))
+    assert isinstance(await lacking.ask(), TouchSettled)
+    assert await touch.record() == record
+
+
+async def test_a_worker_that_lacks_the_channel_refuses_what_is_new(touch: AskedFor) -> None:
+    """It goes on to the next channel, or is withheld after the last."""
+    lacking = replace(touch, world=replace(touch.world, channels={}))
+    answer = await lacking.ask()
+    assert isinstance(answer, NextChannel)
+    assert await touch.pool.fetchval("SELECT count(*) FROM touch") == 0
 
 
 async def test_the_channel_gets_the_customers_addresses_and_no_record_does(touch: AskedFor) -> None:

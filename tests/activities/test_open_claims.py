@@ -20,6 +20,7 @@ from activities.world import World
 from rules.clock import Clock
 from rules.effects import PointsAwarded, RunEnded
 from rules.gates import TouchSettled, TryLater
+from rules.judged_again import judge_again
 from rules.state import CustomerState
 from tests.activities.test_handover import BUSY, NOT_AT_ALL, asked
 from tests.activities.test_send_message import AMY, DROP, HOLD, NOW, AskedFor, touch
@@ -108,7 +109,8 @@ async def test_what_another_try_takes_up_first_is_left_to_it(
         await untaken.pool.execute(statement)
 
     async def take_it_up(world: World, plan: TouchPlan, known: Known) -> None:
-        assert await take_up(world, plan, known)
+        again = judge_again(plan.touch, known.facts, plan.key, untaken=True)
+        assert await take_up(world, plan, known, again)
 
     once_it_is_judged(monkeypatch, take_it_up)
     assert isinstance(await untaken.ask(), TryLater)
@@ -116,15 +118,18 @@ async def test_what_another_try_takes_up_first_is_left_to_it(
     assert len(untaken.push.got) == 1
 
 
-async def test_a_touch_costs_three_statements_each_time_it_is_handed_over(touch: AskedFor, database_url: str) -> None:
-    """Facts, claim or taking up, outcome: each is one exchange with the database, without a transaction around it."""
+@pytest.mark.parametrize("answer", [BUSY, Unknown("timed_out")], ids=["untaken", "maybe taken"])
+async def test_a_touch_costs_three_statements_each_time_it_is_handed_over(
+    touch: AskedFor, database_url: str, answer: Delivery
+) -> None:
+    """Facts, claim or further judgement, outcome: each is one exchange with the database, without a transaction."""
     pool = await open_pool(database_url, size=1, restricted=True)
     spoken: list[str] = []
     async with pool.acquire() as connection:
         connection.add_query_logger(lambda record: spoken.append(record.query))
     touch.world = replace(touch.world, pool=pool)
     try:
-        assert await asked(touch, BUSY) == ["try_later"]
+        assert await asked(touch, answer) == ["try_later"]
         for occurrence in (1, 2):
             send = replace(touch.request.send, occurrence=occurrence)
             touch.request, touch.world = replace(touch.request, send=send), replace(touch.world, caps=())
@@ -170,9 +175,13 @@ async def test_a_run_that_is_about_to_have_ended_leaves_nothing_to_postpone(unta
 
 async def test_the_end_of_a_run_sees_what_is_just_being_postponed(untaken: AskedFor) -> None:
     """The row is written and not committed when the run ends; nobody took it, so it has failed."""
-    untaken.push.answers = [BUSY]
-    async with untaken.owner.transaction():
+
+    async def lock_the_record() -> Delivery:
         await untaken.owner.execute("SELECT FROM touch FOR UPDATE")
+        return BUSY
+
+    untaken.push.answers = [lock_the_record]
+    async with untaken.owner.transaction():
         asking = asyncio.create_task(untaken.ask())
         await somebody_waits(untaken, asking)
         ending = asyncio.create_task(record_outcomes(untaken.world, end_of_run(untaken)))

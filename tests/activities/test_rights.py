@@ -24,6 +24,8 @@ CHANGES = [
     "UPDATE touch SET verdicts = '[]'",
     "UPDATE touch SET channel = 'sms'",
     "UPDATE touch SET text_hash = NULL",
+    "UPDATE touch_judgement SET facts = '{}'",
+    "DELETE FROM touch_judgement",
     "UPDATE audit SET reason = 'another'",
     "UPDATE consent SET given = true",
     "UPDATE template_content SET content = '{}'",
@@ -44,7 +46,7 @@ CHANGES = [
 async def owner(connected: Connect) -> Connection:
     """Whoever migrated, with all triggers off."""
     owner = await connected()
-    for table in ("touch", "audit", "consent", "template_content", "points_ledger"):
+    for table in ("touch", "touch_judgement", "audit", "consent", "template_content", "points_ledger"):
         await owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
     return owner
 
@@ -122,7 +124,7 @@ async def owned(empty_database_url: str, stack: EmbeddedStack) -> str:
     return empty_database_url.replace(f"sojourn:{stack.secret('postgres')}@", "owner:test@")
 
 
-@pytest.mark.usefixtures("migrated")
+@pytest.mark.usefixtures("databases")
 async def test_an_owner_who_is_nobody_special_takes_the_role(owned: str) -> None:
     """Also where the login that migrates is the one that works, the product cannot rewrite its books."""
     connection = await connect(owned)

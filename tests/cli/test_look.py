@@ -410,6 +410,34 @@ def test_why_names_the_brake_that_kept_a_touch_back(sojourn: Sojourn, books: Boo
 
 
 @pytest.mark.usefixtures("life")
+def test_why_shows_what_kept_a_claimed_touch_from_being_handed_over_again(sojourn: Sojourn, books: Books) -> None:
+    """The last that the gates said, and the brake that came after the claim."""
+    books.write(KEPT_BACK)
+    out = " ".join(sojourn("why", "C-1").out.split())
+    assert "judged again 2026-03-08 12:00 CST: brake (brake on app_push: brake), until 2026-03-08 12:15 CST" in out
+    assert "zhao: wrong text" in out
+    touches = json.loads(sojourn("why", "C-1", "--json").out)["touches"]
+    assert [one["kept_back"] and one["kept_back"]["reason"] for one in touches] == [None, None, "brake"]
+
+
+KEPT_BACK = """
+INSERT INTO touch (customer_id, journey, entry, step, definition, template, content_hash, message_class, channel,
+                   language, planned_at, judged_at, outcome, facts, verdicts, recorded_at)
+VALUES ('C-1', 'win-back', 1, 'what-is-new', 'abc', 'what-is-new', 'h', 'marketing', 'app_push', 'zh-CN',
+        '2026-03-08T02:00Z', '2026-03-08T02:00Z', 'claimed', '{}', '[]', '2026-03-08T02:00Z');
+INSERT INTO brake (mode, reason, channel, set_by, set_at)
+VALUES ('hold', 'wrong text', 'app_push', 'zhao', '2026-03-08T03:00Z');
+INSERT INTO touch_judgement (touch_id, untaken, judged_at, decision, reason, held_until, facts, verdicts, recorded_at)
+SELECT touch_id, true, said.at, said.decision, said.reason, said.until, '{}', said.verdicts::jsonb, said.at
+FROM touch, (VALUES ('send', '', timestamptz '2026-03-08T02:05Z', NULL, '[]'),
+                    ('hold', 'brake', timestamptz '2026-03-08T04:00Z', timestamptz '2026-03-08T04:15Z',
+                     '[{"gate": "brake", "result": "hold", "reason": "brake", "channel": "app_push"}]'))
+            AS said (decision, reason, at, until, verdicts)
+WHERE outcome = 'claimed';
+"""
+
+
+@pytest.mark.usefixtures("life")
 def test_records_that_do_not_hold_are_listed_with_exit_code_1(sojourn: Sojourn) -> None:
     """For programs, too."""
     ran = sojourn("why", "C-1", "--verify")
@@ -418,7 +446,7 @@ def test_records_that_do_not_hold_are_listed_with_exit_code_1(sojourn: Sojourn) 
     assert "C-1/win-back/1/what-is-new/1, held for brake on app_push: the record is not whole" in ran.out
     assert ran.out.endswith(
         "C-1: 0 of 4 records agree with the gates on the facts they hold, 0 differ, 4 cannot be judged again"
-        " (2 touches, 2 holds).\n"
+        " (2 touches, 0 further judgements, 2 holds).\n"
     )
     told = json.loads(sojourn("why", "C-1", "--verify", "--json").out)
     assert (told["records"], len(told["disagree"]), len(told["cannot_be_judged"])) == (4, 0, 4)

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cli.ordering import Order, give_all, order
-from errors import EngineError, InputError
+from cli.ordering import UNANSWERED_IN_A_ROW, Order, give_all, order
+from errors import EngineError, InputError, NoAnswer
 from rules.commands import Verb
 from rules.state import Obeyed
 
@@ -46,6 +46,36 @@ async def test_what_keeps_all_from_going_on_says_what_was_done_by_then() -> None
         await give_all(orders(9), fate, concurrency=1)
     assert "no answer within 30 s. Before that, 2 commands were done, and 1 refused." in str(stopped.value)
     assert str(stopped.value).endswith("what was done is not done twice.")
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_who_does_not_answer_is_passed_over(concurrency: int) -> None:
+    """A life that stumbles is no reason to leave out the others."""
+
+    async def give(command: Order) -> Obeyed:
+        if int(command.customer_id[2:]) % 3:
+            raise NoAnswer("no answer within 30 s")
+        return Obeyed("c", True, "done", "end_journey", "slow")
+
+    tally = await give_all(orders(30), give, concurrency=concurrency)
+    assert tally.done == 10
+    assert tally.failed == {f"C-{one}": "no answer within 30 s" for one in range(30) if one % 3}
+
+
+async def test_commands_are_not_given_any_further_when_nobody_answers() -> None:
+    """No worker runs: each would take as long as patience lasts."""
+    given: list[str] = []
+
+    async def give(command: Order) -> Obeyed:
+        given.append(command.customer_id)
+        if command.customer_id == "C-0":
+            return Obeyed("c", True, "done", "end_journey", "slow")
+        raise NoAnswer("no answer within 30 s")
+
+    with pytest.raises(EngineError) as stopped:
+        await give_all(orders(30), give, concurrency=1)
+    assert len(given) == UNANSWERED_IN_A_ROW + 1
+    assert "no answer within 30 s. Before that, 1 command was done, and 0 refused." in str(stopped.value)
 
 
 async def test_an_interrupted_entry_says_how_far_it_came(capsys: pytest.CaptureFixture[str]) -> None:

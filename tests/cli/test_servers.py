@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from tests.cli.conftest import Books, Sojourn
 
 OURS, THEIRS = (fresh_key(date(2026, 11, day)) for day in (1, 27))
 NOTE = "INSERT INTO payload_key (key_id, key_check) VALUES ($1, $2)"
+NOTED_AGO = "INSERT INTO payload_key (key_id, key_check, noted_at) VALUES ($1, $2, now() - $3::interval)"
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def mark(key: str) -> tuple[str, str]:
     ("known", "said"),
     [
         (("", ""), "the workers have no keys, and could not read it: unset SOJOURN_PAYLOAD_KEYS here"),
-        (mark(THEIRS), f"no worker has started with the key '{mark(OURS)[0]}'"),
+        (mark(THEIRS), f"no worker has the key '{mark(OURS)[0]}'"),
         ((mark(OURS)[0], mark(THEIRS)[1]), "none could read it"),
     ],
     ids=("no keys", "another key", "another key of this id"),
@@ -67,6 +68,34 @@ def test_a_key_of_the_workers_is_taken_also_before_the_first_worker(
     for one in known:
         books.write(NOTE, *one)
     assert "Temporal does not answer at 127.0.0.1:1" in sojourn("event", "C-1", "app_opened").err
+
+
+@pytest.mark.parametrize(("ago", "retired"), [(timedelta(hours=2), True), (timedelta(minutes=30), False)])
+def test_a_key_that_no_worker_has_noted_lately_is_retired(
+    sojourn: Sojourn, nowhere: pytest.MonkeyPatch, books: Books, ago: timedelta, retired: bool
+) -> None:
+    """Workers note again and again which they have; of the others a command is told as of any wrong one."""
+    nowhere.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    nowhere.setenv("SOJOURN_PAYLOAD_KEYS", OURS)
+    books.write(NOTE, *mark(THEIRS))
+    books.write(NOTED_AGO, *mark(OURS), ago)
+    said = sojourn("event", "C-1", "app_opened").err
+    refused = (
+        f"no worker has the key '{mark(OURS)[0]}', which stands first in SOJOURN_PAYLOAD_KEYS here, and none could"
+    )
+    assert (f"{refused} read it (they have {mark(THEIRS)[0]})" in said) is retired
+
+
+def test_while_no_worker_runs_the_keys_of_the_last_ones_count(
+    sojourn: Sojourn, nowhere: pytest.MonkeyPatch, books: Books
+) -> None:
+    """What is sent waits for them."""
+    nowhere.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    nowhere.setenv("SOJOURN_PAYLOAD_KEYS", OURS)
+    books.write(NOTED_AGO, *mark(THEIRS), timedelta(days=9))
+    assert "no worker has the key" in sojourn("event", "C-1", "app_opened").err
+    books.write(NOTED_AGO, *mark(OURS), timedelta(days=9))
+    assert "Temporal does not answer" in sojourn("event", "C-1", "app_opened").err
 
 
 def test_that_no_stack_runs_here_is_said(sojourn: Sojourn, nowhere: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from temporalio.worker import Replayer
 
 from activities.channels import Unknown
 from activities.contracts import RECORD_EVENT, WORKFLOW_TYPE, workflow_id
-from cli.ordering import give, order
+from cli.ordering import Order, give, give_all, order
 from embedded import EmbeddedStack
 from engine import WORKFLOWS, connect, plugin
 from errors import PayloadKeyMissing
@@ -271,6 +272,31 @@ async def test_without_the_old_key_a_life_stands_still_says_why_and_goes_on_once
         assert await quarantine(after, customer) == []
 
 
+async def test_a_command_to_a_life_that_stands_still_says_why_and_keeps_nobody_else_waiting(
+    stack: EmbeddedStack, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Temporal's own words; of many, it is that one customer's fate."""
+    monkeypatch.setattr("cli.ordering.PATIENCE", timedelta(seconds=3))
+    async with live(stack, database_url, keys=OLD) as world:
+        amy, bob = world.customer("amy"), world.customer("bob")
+        await world.consent(bob)
+        await world.event(amy, "app_registered", NOW - timedelta(days=1))
+        await world.settled(amy)
+
+    async def orders() -> AsyncIterator[Order]:
+        for customer in (amy, bob):
+            yield order(Verb.ENTER, customer, "win-back", reason=REASON, actor=ACTOR, command_id="enter-1")
+
+    async with taken_over(world, stack, database_url, NEW) as without:
+        await without.handle(amy).signal(RECORD_EVENT, opened("e-2"))
+        await without.until(lambda: fails_again_and_again(without, amy))
+        give_one = partial(give, without.client, task_queue=without.task_queue)
+        tally = await give_all(orders(), give_one, concurrency=1)
+    assert (tally.done, list(tally.failed)) == (1, [amy])
+    (said,) = tally.failed.values()
+    assert re.match(r"no answer within 3 s \(.*Workflow Task in failed state\): is a worker running", said)
+
+
 async def test_plain_histories_replay_with_keys_as_without() -> None:
     """Lives that began before there was a key go on."""
     stored()
@@ -317,3 +343,9 @@ async def task_failed(world: Live, customer: str) -> bool:
     """Whether a workflow task of a customer has failed."""
     types = [one.event_type for one in await world.history(customer)]
     return EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED in types
+
+
+async def fails_again_and_again(world: Live, customer: str) -> bool:
+    """Whether a task of a customer is tried so often that the server takes no update any more."""
+    described = await world.handle(customer).describe()
+    return described.raw_description.pending_workflow_task.attempt >= 3
