@@ -42,9 +42,11 @@ format: setup ## Format and fix what can be fixed
 bench: setup ## Measure the budgets
 	$(PYTHON) -m bench $(ARGS)
 
-chaos: setup ## The long proofs: kill workers 200 times while they send; move 1,000 runs to another version
+LONG_PROOFS := moving parity backlog life
+
+chaos: setup ## The long proofs: kill workers 200 times while they send, and what tests/long_numbers.py counts
 	$(PYTHON) -m tests.chaos $(ARGS)
-	CUSTOMERS_MOVED=1000 $(PYTHON) -m pytest -q tests/workflows/test_moving.py
+	LONG_PROOFS=1 $(PYTHON) -m pytest -q $(LONG_PROOFS:%=tests/workflows/test_%.py)
 
 demo: setup ## Show what it does, on an embedded stack
 	$(PYTHON) starter.py demo $(ARGS)

@@ -39,8 +39,8 @@ def starter(*arguments: str, environment: Mapping[str, str] | None = None) -> su
 
 @pytest.mark.timeout(120)
 def test_a_play_with_real_timers_agrees_with_the_rehearsal_of_the_same_file(tmp_path: Path) -> None:
-    """Twenty people's eighteen months in a quarter of a minute: stages, touches, runs and points are as on paper."""
-    how = ("--customers", "20", "--first-event-lead", "14d")
+    """Eight people's eighteen months in a quarter of a minute: stages, touches, runs and points are as on paper."""
+    how = ("--customers", "8", "--first-event-lead", "14d")
     played = starter(*PLAY, *how, "--speed", "40", "--exit", "--out", str(tmp_path / "play"))
     assert played.returncode == 0, played.stderr
     assert "(100.0 %) agree" in played.stdout

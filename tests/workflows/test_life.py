@@ -19,6 +19,7 @@ from journeys.names import Channel, Stage
 from rules import definitions
 from rules.commands import Verb
 from tests.live import Live, live, sped_up
+from tests.long_numbers import WAITING
 
 
 def ago(**duration: float) -> datetime:
@@ -236,12 +237,12 @@ RETRIES_AN_HOUR = 16
 async def test_customers_who_wait_for_a_database_that_is_down_block_nobody(
     stack: EmbeddedStack, database_url: str
 ) -> None:
-    """Fifty wait; an idle one still answers at once, few events are written, and all goes on when it is back."""
+    """Many wait; an idle one still answers at once, few events are written, and all goes on when it is back."""
     async with live(stack, database_url) as world:
         idle = await _onboarding(world, "idle")
         waiting = [await _onboarding(world, f"w{number}") for number in range(3)]
         await world.as_owner("ALTER TABLE customer_event RENAME TO hidden")
-        waiting += [world.customer(f"new{number}") for number in range(47)]
+        waiting += [world.customer(f"new{number}") for number in range(WAITING - 3)]
         for customer in waiting:
             await world.event(customer, "trade_executed", ago(minutes=1))
         before = await _grown(world, waiting[0], beyond=0)
@@ -251,7 +252,9 @@ async def test_customers_who_wait_for_a_database_that_is_down_block_nobody(
         assert time.perf_counter() - started < 1
         assert (after - before) * RETRIES_AN_HOUR < 100
         await world.as_owner("ALTER TABLE hidden RENAME TO customer_event")
-        await world.until(lambda: world.pool.fetchval("SELECT count(*) = 50 FROM customer WHERE stage = 'growth'"))
+        await world.until(
+            lambda: world.pool.fetchval("SELECT count(*) = $1 FROM customer WHERE stage = 'growth'", WAITING)
+        )
 
 
 async def _grown(world: Live, customer: str, *, beyond: int) -> int:
