@@ -15,9 +15,10 @@ from temporalio.client import Client
 
 from activities.contracts import RECORD_EVENT, TASK_QUEUE, WORKFLOW_TYPE, workflow_id
 from activities.database import Pool, open_pool
+from activities.decisions import verify_decisions
 from embedded import EmbeddedStack
 from engine import connect
-from journeys.names import Channel, MessageClass
+from journeys.names import Channel, CustomerId, MessageClass
 from tests.chaos.journey import TEXTS, journeys
 from tests.chaos.provider import Providers
 from tests.chaos.worker import AWAITS
@@ -156,6 +157,11 @@ class Found:
 
     answers_lost: int
     asked_again: int
+    judged_again: int
+    """Further judgements on record: one before each time that a provider was asked again."""
+
+    do_not_hold: Sequence[str]
+    """Records that the gates judge otherwise, or that cannot be judged again (`why --verify`)."""
 
 
 async def found(storm: Storm) -> Found:
@@ -183,7 +189,15 @@ async def found(storm: Storm) -> Found:
         shown_and_not_recorded=sum(outcome_of.get(key) not in ("sent", "in_doubt") for key in shown),
         answers_lost=storm.providers.answers_lost,
         asked_again=storm.providers.asked_again,
+        judged_again=await storm.pool.fetchval("SELECT count(*) FROM touch_judgement"),
+        do_not_hold=await _do_not_hold(storm),
     )
+
+
+async def _do_not_hold(storm: Storm) -> list[str]:
+    async with storm.pool.acquire() as connection:
+        verified = [await verify_decisions(connection, CustomerId(customer)) for customer in storm.customers]
+    return [one.key for records in verified for one in records if one.disagreements or one.unreadable]
 
 
 @asynccontextmanager
@@ -221,5 +235,7 @@ def broken(result: Found) -> list[str]:
         "every record is settled": result.still_claimed == 0,
         "what is recorded as sent was shown": result.sent_and_not_shown == 0,
         "what was shown is recorded as sent or in doubt": result.shown_and_not_recorded == 0,
+        "what is asked again was judged again": result.judged_again >= result.asked_again,
+        "every record can be judged again": not result.do_not_hold,
     }
     return [promise for promise, kept in promises.items() if not kept]
