@@ -12,7 +12,7 @@ from typing import Any, Literal
 import asyncpg
 from pydantic import TypeAdapter, ValidationError
 
-from activities.database import Connection
+from activities.database import AnyConnection
 from activities.rendering import fill
 from activities.touch_ends import other_end
 from errors import TemplateError
@@ -48,7 +48,7 @@ class Verified:
     unreadable: str = ""
 
 
-async def verify_decisions(connection: Connection, customer_id: CustomerId) -> list[Verified]:
+async def verify_decisions(connection: AnyConnection, customer_id: CustomerId) -> list[Verified]:
     """Judge again whatever was judged of a customer's touches, each time, on nothing but what its record holds.
 
     They are all of one moment, each kind by the time for which the touch was planned.
@@ -68,7 +68,7 @@ async def verify_decisions(connection: Connection, customer_id: CustomerId) -> l
     ]
 
 
-async def _read_texts(connection: Connection, customer_id: CustomerId) -> _Texts:
+async def _read_texts(connection: AnyConnection, customer_id: CustomerId) -> _Texts:
     """Every text of a customer's touches."""
     rows = await connection.fetch(
         """
@@ -87,7 +87,7 @@ def _template(content: dict[str, Any]) -> Template | None:
         return None
 
 
-async def _read_touches(connection: Connection, customer_id: CustomerId) -> list[asyncpg.Record]:
+async def _read_touches(connection: AnyConnection, customer_id: CustomerId) -> list[asyncpg.Record]:
     return await connection.fetch(
         """
         SELECT concat_ws('/', customer_id, journey, entry, step, occurrence) AS key, journey, planned_at, judged_at,
@@ -100,7 +100,7 @@ async def _read_touches(connection: Connection, customer_id: CustomerId) -> list
     )
 
 
-async def _read_judgements(connection: Connection, customer_id: CustomerId) -> list[asyncpg.Record]:
+async def _read_judgements(connection: AnyConnection, customer_id: CustomerId) -> list[asyncpg.Record]:
     """Each with the touch as it was planned."""
     return await connection.fetch(
         """
@@ -114,7 +114,7 @@ async def _read_judgements(connection: Connection, customer_id: CustomerId) -> l
     )
 
 
-async def _read_holds(connection: Connection, customer_id: CustomerId) -> list[asyncpg.Record]:
+async def _read_holds(connection: AnyConnection, customer_id: CustomerId) -> list[asyncpg.Record]:
     """Each as it was when it was last looked at."""
     return await connection.fetch(
         """

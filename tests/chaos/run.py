@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from temporalio.client import Client
 
 from activities.contracts import RECORD_EVENT, TASK_QUEUE, WORKFLOW_TYPE, workflow_id
 from activities.database import Pool, open_pool
+from activities.decisions import verify_decisions
 from embedded import EmbeddedStack
 from engine import connect
-from journeys.names import Channel, MessageClass
+from journeys.names import Channel, CustomerId, MessageClass
 from tests.chaos.journey import TEXTS, journeys
 from tests.chaos.provider import Providers
 from tests.chaos.worker import AWAITS
 from tests.live import sped_up
+from tests.programs import Process, started
 from tests.test_worker import environment
 from web.server import served
 
-ROOT = Path(__file__).parents[2]
 BORN = datetime(2026, 1, 5, 2, tzinfo=UTC)
 """Ten in the morning in Shanghai, so that no quiet hours hold what is sent days later."""
 
@@ -116,15 +115,10 @@ class Storm:
             start_signal_args=[event],
         )
 
-    async def _worker(self, place: Place, times: int) -> asyncio.subprocess.Process:
+    async def _worker(self, place: Place, times: int) -> Process:
         at, side = place
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.chaos.worker", f"{self.address}/simple", str(at), side, str(times)),
-            cwd=ROOT,
-            env=dict(self.variables),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        arguments = ("-m", "tests.chaos.worker", f"{self.address}/simple", str(at), side, str(times))
+        return await started(*arguments, environment=self.variables)
 
     async def _is_over(self) -> bool:
         claimed = await self.pool.fetchval("SELECT count(*) FROM touch WHERE outcome = 'claimed'")
@@ -163,6 +157,11 @@ class Found:
 
     answers_lost: int
     asked_again: int
+    judged_again: int
+    """Further judgements on record: one before each time that a provider was asked again."""
+
+    do_not_hold: Sequence[str]
+    """Records that the gates judge otherwise, or that cannot be judged again (`why --verify`)."""
 
 
 async def found(storm: Storm) -> Found:
@@ -190,7 +189,15 @@ async def found(storm: Storm) -> Found:
         shown_and_not_recorded=sum(outcome_of.get(key) not in ("sent", "in_doubt") for key in shown),
         answers_lost=storm.providers.answers_lost,
         asked_again=storm.providers.asked_again,
+        judged_again=await storm.pool.fetchval("SELECT count(*) FROM touch_judgement"),
+        do_not_hold=await _do_not_hold(storm),
     )
+
+
+async def _do_not_hold(storm: Storm) -> list[str]:
+    async with storm.pool.acquire() as connection:
+        verified = [await verify_decisions(connection, CustomerId(customer)) for customer in storm.customers]
+    return [one.key for records in verified for one in records if one.disagreements or one.unreadable]
 
 
 @asynccontextmanager
@@ -228,5 +235,7 @@ def broken(result: Found) -> list[str]:
         "every record is settled": result.still_claimed == 0,
         "what is recorded as sent was shown": result.sent_and_not_shown == 0,
         "what was shown is recorded as sent or in doubt": result.shown_and_not_recorded == 0,
+        "what is asked again was judged again": result.judged_again >= result.asked_again,
+        "every record can be judged again": not result.do_not_hold,
     }
     return [promise for promise, kept in promises.items() if not kept]
