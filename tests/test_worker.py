@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -22,8 +20,8 @@ from embedded import EmbeddedStack
 from embedded.process import GRACE
 from engine import connect
 from payload_keys import PayloadKeys, fresh_key
+from tests.programs import Process, started
 
-ROOT = Path(__file__).parent.parent
 PATIENCE = timedelta(seconds=30)
 
 
@@ -34,19 +32,9 @@ def environment(**ours: str) -> dict[str, str]:
     return inherited | {"SOJOURN_ENVIRONMENT": "embedded"} | ours
 
 
-async def started(variables: Mapping[str, str]) -> asyncio.subprocess.Process:
-    """A worker."""
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, str(ROOT / "worker.py")),
-        env=dict(variables),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-
 async def refusal(**ours: str) -> str:
     """What a worker that cannot start says."""
-    process = await started(environment(**ours))
+    process = await started("worker.py", environment=environment(**ours))
     out, err = await asyncio.wait_for(process.communicate(), PATIENCE.total_seconds())
     assert (process.returncode, out) == (2, b"")
     said = err.decode()
@@ -56,10 +44,9 @@ async def refusal(**ours: str) -> str:
 
 
 @asynccontextmanager
-async def at_work(variables: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+async def at_work(variables: Mapping[str, str]) -> AsyncIterator[Process]:
     """A worker that has said that it is ready."""
-    process = await started(variables)
-    assert process.stderr is not None
+    process = await started("worker.py", environment=variables)
     try:
         while b"worker ready" not in (line := await asyncio.wait_for(process.stderr.readline(), 20)):
             assert line, "the worker ended before it was ready"

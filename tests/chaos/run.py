@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from temporalio.client import Client
 
@@ -25,10 +23,10 @@ from tests.chaos.journey import TEXTS, journeys
 from tests.chaos.provider import Providers
 from tests.chaos.worker import AWAITS
 from tests.live import sped_up
+from tests.programs import Process, started
 from tests.test_worker import environment
 from web.server import served
 
-ROOT = Path(__file__).parents[2]
 BORN = datetime(2026, 1, 5, 2, tzinfo=UTC)
 """Ten in the morning in Shanghai, so that no quiet hours hold what is sent days later."""
 
@@ -117,15 +115,10 @@ class Storm:
             start_signal_args=[event],
         )
 
-    async def _worker(self, place: Place, times: int) -> asyncio.subprocess.Process:
+    async def _worker(self, place: Place, times: int) -> Process:
         at, side = place
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.chaos.worker", f"{self.address}/simple", str(at), side, str(times)),
-            cwd=ROOT,
-            env=dict(self.variables),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        arguments = ("-m", "tests.chaos.worker", f"{self.address}/simple", str(at), side, str(times))
+        return await started(*arguments, environment=self.variables)
 
     async def _is_over(self) -> bool:
         claimed = await self.pool.fetchval("SELECT count(*) FROM touch WHERE outcome = 'claimed'")

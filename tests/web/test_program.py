@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -19,9 +17,9 @@ from activities.channels import Accepted, Message
 from activities.channels.gateway import app_push
 from activities.channels.signature import SigningKey
 from journeys.names import CustomerId, MessageClass, TemplateName
+from tests.programs import Process, started
 from web.server import LOOPBACK, listen
 
-ROOT = Path(__file__).parents[2]
 SECRETS = {
     "SOJOURN_INBOX_TOKEN": "hidden-token-of-the-inbox",
     "SOJOURN_PUSH_GATEWAY_SECRET": "hidden-secret-of-the-gateway",
@@ -35,22 +33,10 @@ def environment(database_url: str, **differences: str) -> dict[str, str]:
     return inherited | ours | SECRETS | differences
 
 
-async def started(variables: Mapping[str, str]) -> asyncio.subprocess.Process:
-    """The program with an environment."""
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "web"),
-        cwd=ROOT,
-        env=dict(variables),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-
 @asynccontextmanager
-async def running(variables: Mapping[str, str]) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+async def running(variables: Mapping[str, str]) -> AsyncIterator[tuple[Process, str]]:
     """The program, answering, and its address."""
-    process = await started(variables)
-    assert process.stdout is not None
+    process = await started("-m", "web", environment=variables)
     try:
         line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
         address = line.split()[1].removesuffix("/pushes")
@@ -70,7 +56,7 @@ async def answering(address: str) -> None:
 
 async def refused(variables: Mapping[str, str]) -> str:
     """What a program that cannot run says before it leaves with code 2."""
-    process = await started(variables)
+    process = await started("-m", "web", environment=variables)
     _, said = await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == 2, said.decode()
     assert "Traceback" not in said.decode()
@@ -143,15 +129,10 @@ async def test_a_taken_port_is_named(database_url: str) -> None:
 
 async def by_factory(name: str, variables: Mapping[str, str]) -> tuple[int | None, str]:
     """What `uvicorn --factory` says of an application that does not start, and its exit code."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "uvicorn", "--factory", f"web.app:{name}", "--port", "0", "--log-level", "error"),
-        cwd=ROOT,
-        env=dict(variables),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await asyncio.wait_for(process.communicate(), 20)
-    return process.returncode, said.decode()
+    arguments = ("-m", "uvicorn", "--factory", f"web.app:{name}", "--port", "0", "--log-level", "error")
+    process = await started(*arguments, environment=variables)
+    said, errors = await asyncio.wait_for(process.communicate(), 20)
+    return process.returncode, (said + errors).decode()
 
 
 @pytest.mark.parametrize(
