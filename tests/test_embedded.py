@@ -15,6 +15,7 @@ import textwrap
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,11 +24,12 @@ import psutil
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from embedded import EmbeddedStack, Program, keep_running, running_stack
-from embedded.folder import StackFolder
+from embedded import Addresses, EmbeddedStack, Program, keep_running, running_stack
+from embedded.folder import Memory, StackFolder, remembered
 from embedded.identity import Nobody, PowerlessRoot, refuse_unreachable
 from embedded.process import Service
 from errors import StackError
+from tests.cli.test_up import unusual_ports
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = timedelta(seconds=20)
@@ -56,6 +58,36 @@ async def store(stack: EmbeddedStack, customer: str) -> None:
     await client.start_workflow("Anything", id=f"customer:{customer}", task_queue="nobody")
 
 
+@dataclass(frozen=True)
+class Used:
+    """A state folder in which a stack has run and was ended, and where it was reached."""
+
+    folder: Path
+    customer: str
+    addresses: Addresses
+    environment: dict[str, str]
+    secret: str
+
+
+@pytest.fixture(scope="module")
+async def used(tmp_path_factory: pytest.TempPathFactory) -> Used:
+    """A folder with a customer, made once: what a stack needs to begin takes as long as its start."""
+    folder = tmp_path_factory.mktemp("used") / "state"
+    folder.mkdir(mode=0o700)
+    (folder / "memory.json").write_text(Memory(ports=unusual_ports()).model_dump_json())
+    async with EmbeddedStack(folder) as stack:
+        await store(stack, "c1")
+        addresses = running_stack(folder)
+        assert addresses is not None
+        return Used(folder, "c1", addresses, stack.environment, stack.secret("inbox"))
+
+
+@pytest.fixture
+def state(used: Used, tmp_path: Path) -> Path:
+    """The used folder, for this test alone."""
+    return shutil.copytree(used.folder, tmp_path / "state")
+
+
 async def kept(stack: EmbeddedStack) -> list[str]:
     """The customers that have both a row and a running workflow."""
     connection = await asyncpg.connect(stack.database_url)
@@ -81,9 +113,19 @@ class Running:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.at: list[float] = []
         self.stop = asyncio.Event()
         self.stack: EmbeddedStack | None = None
         self.programs: tuple[Program, ...] = ()
+
+    def hear(self, line: str) -> None:
+        """Note what is said, and when."""
+        self.at.append(time.monotonic())
+        self.said.append(line)
+
+    def when(self, wanted: str) -> list[float]:
+        """When something was said."""
+        return [at for at, line in zip(self.at, self.said, strict=True) if wanted in line]
 
     @property
     def up(self) -> EmbeddedStack:
@@ -109,7 +151,7 @@ async def kept_running(folder: Path, *programs: Program) -> AsyncIterator[Runnin
     def on_ready(stack: EmbeddedStack) -> None:
         ready.set()
 
-    task = asyncio.create_task(keep_running(folder, prepare, running.said.append, ready=on_ready, stop=running.stop))
+    task = asyncio.create_task(keep_running(folder, prepare, running.hear, ready=on_ready, stop=running.stop))
     waiting = asyncio.create_task(ready.wait())
     await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
@@ -120,11 +162,18 @@ async def kept_running(folder: Path, *programs: Program) -> AsyncIterator[Runnin
         await task
 
 
-@pytest.fixture
-async def kept_stack(tmp_path: Path) -> AsyncIterator[Running]:
-    """A durable stack with one program beside the servers."""
-    program = Program("sleeper", ["sleep", "600"])
-    async with kept_running(tmp_path / "state", program) as running:
+BROKEN = "broken ended (exit code 3)"
+
+
+@pytest.fixture(scope="module")
+async def kept_stack(used: Used, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """A durable stack with two programs beside the servers, one of which cannot last; at addresses of its own."""
+    folder = shutil.copytree(used.folder, tmp_path_factory.mktemp("kept") / "state")
+    memory = remembered(folder).model_copy(update={"ports": {}})
+    (folder / "memory.json").write_text(memory.model_dump_json())
+    sleeper = Program("sleeper", ["sleep", "600"])
+    broken = Program("broken", [sys.executable, "-c", "raise SystemExit(3)"])
+    async with kept_running(folder, sleeper, broken) as running:
         yield running
 
 
@@ -140,30 +189,25 @@ async def test_up_and_down_leaves_no_process_and_no_file() -> None:
     assert not folder.exists()
 
 
-async def test_state_survives_a_stop_and_a_start_at_the_same_addresses(tmp_path: Path) -> None:
+async def test_state_survives_a_stop_and_a_start_at_the_same_addresses(used: Used, state: Path) -> None:
     """A row, a workflow, the addresses and the secrets are the same after a restart."""
-    async with EmbeddedStack(tmp_path / "state") as stack:
-        await store(stack, "c1")
-        before = (stack.environment, stack.ui_url, stack.http_url, stack.secret("inbox"))
-    async with EmbeddedStack(tmp_path / "state") as stack:
-        assert (stack.environment, stack.ui_url, stack.http_url, stack.secret("inbox")) == before
-        assert await kept(stack) == ["c1"]
+    async with EmbeddedStack(state) as stack:
+        assert running_stack(state) == used.addresses
+        assert (stack.environment, stack.secret("inbox")) == (used.environment, used.secret)
+        assert await kept(stack) == [used.customer]
 
 
-async def test_another_port_is_taken_when_the_remembered_one_is_not_free(tmp_path: Path) -> None:
+async def test_another_port_is_taken_when_the_remembered_one_is_not_free(used: Used, state: Path) -> None:
     """Somebody else's server on our old port moves us, and the data come along."""
-    async with EmbeddedStack(tmp_path / "state") as stack:
-        await store(stack, "c1")
-        old = stack.temporal_address
-    host, port = old.split(":")
+    host, port = used.addresses.temporal_address.split(":")
     with socket.create_server((host, int(port))):
-        async with EmbeddedStack(tmp_path / "state") as stack:
-            assert stack.temporal_address != old
-            assert await kept(stack) == ["c1"]
+        async with EmbeddedStack(state) as stack:
+            assert stack.temporal_address != used.addresses.temporal_address
+            assert await kept(stack) == [used.customer]
 
 
 async def test_who_takes_a_port_between_its_choice_and_the_start_of_its_server_keeps_it(
-    stack: EmbeddedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stack: EmbeddedStack, used: Used, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two stacks that start at one moment find the same ports free: one of them moves, and neither meets the other."""
     choose = StackFolder.choose_ports
@@ -175,21 +219,20 @@ async def test_who_takes_a_port_between_its_choice_and_the_start_of_its_server_k
         return choose(folder, names, usual=usual)
 
     monkeypatch.setattr(StackFolder, "choose_ports", choose_ports)
-    async with EmbeddedStack(tmp_path / "state") as other:
+    async with EmbeddedStack(state) as other:
         assert not late
-        await store(other, "c1")
-        assert await kept(other) == ["c1"]
+        assert await kept(other) == [used.customer]
         assert other.temporal_address != stack.temporal_address
 
 
-async def test_what_holds_secrets_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+async def test_what_holds_secrets_is_readable_by_its_owner_alone(kept_stack: Running) -> None:
     """No file of the state folder, nor the folder, is open to other users."""
-    async with EmbeddedStack(tmp_path / "state") as stack:
-        stack.secret("inbox")
-        for name in ("memory.json", "children.json", "lock", "temporal.log", "postgres.log"):
-            assert stat.S_IMODE((stack.folder.path / name).stat().st_mode) == 0o600
-        assert stat.S_IMODE(stack.folder.path.stat().st_mode) & 0o066 == 0
-        assert not list(stack.folder.path.glob("*password*"))
+    folder = kept_stack.up.folder.path
+    kept_stack.up.secret("inbox")
+    for name in ("memory.json", "children.json", "lock", "temporal.log", "postgres.log"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) & 0o066 == 0
+    assert not list(folder.glob("*password*"))
 
 
 async def test_only_the_right_password_opens_the_database(stack: EmbeddedStack) -> None:
@@ -200,21 +243,17 @@ async def test_only_the_right_password_opens_the_database(stack: EmbeddedStack) 
             await asyncpg.connect(wrong)
 
 
-async def test_a_folder_with_another_password_is_refused_and_leaves_no_server_behind(tmp_path: Path) -> None:
+async def test_a_folder_with_another_password_is_refused_and_leaves_no_server_behind(state: Path) -> None:
     """One that was left running would hold its port, and a second would be started beside it, on another."""
-    folder = tmp_path / "state"
-    async with EmbeddedStack(folder):
-        pass
-    memory = json.loads((folder / "memory.json").read_text())
+    memory = json.loads((state / "memory.json").read_text())
     other = {**memory, "secrets": {**memory["secrets"], "postgres": "another"}}
-    (folder / "memory.json").write_text(json.dumps(other))
+    (state / "memory.json").write_text(json.dumps(other))
     with pytest.raises(StackError, match=r"has another password than .*memory\.json: put the right one back"):
-        await EmbeddedStack(folder).start()
-    assert processes_of(folder) == []
-    assert json.loads((folder / "memory.json").read_text())["ports"] == memory["ports"]
-    (folder / "memory.json").write_text(json.dumps(memory))
-    async with EmbeddedStack(folder) as stack:
-        await store(stack, "c1")
+        await EmbeddedStack(state).start()
+    assert processes_of(state) == []
+    assert json.loads((state / "memory.json").read_text())["ports"] == memory["ports"]
+    (state / "memory.json").write_text(json.dumps(memory))
+    async with EmbeddedStack(state) as stack:
         assert await kept(stack) == ["c1"]
 
 
@@ -237,35 +276,34 @@ async def test_the_ui_and_the_http_api_answer(stack: EmbeddedStack) -> None:
     assert namespaces.json()["namespaces"]
 
 
-async def test_a_second_up_in_the_same_folder_is_refused_with_a_remedy(tmp_path: Path) -> None:
+async def test_a_second_up_in_the_same_folder_is_refused_with_a_remedy(kept_stack: Running) -> None:
     """The second is told which process holds the folder and what to do; the first goes on."""
-    async with EmbeddedStack(tmp_path / "state") as first:
-        with pytest.raises(StackError, match=rf"process {os.getpid()}\).*SOJOURN_STATE"):
-            await EmbeddedStack(tmp_path / "state").start()
-        await store(first, "c1")
-        assert await kept(first) == ["c1"]
+    first = kept_stack.up
+    with pytest.raises(StackError, match=rf"process {os.getpid()}\).*SOJOURN_STATE"):
+        await EmbeddedStack(first.folder.path).start()
+    await store(first, "of-the-first")
+    assert "of-the-first" in await kept(first)
 
 
-async def test_a_running_stack_can_be_found_by_its_folder(tmp_path: Path) -> None:
+async def test_a_running_stack_can_be_found_by_its_folder(kept_stack: Running, state: Path, tmp_path: Path) -> None:
     """Other commands learn the addresses from the folder while the stack runs, and only then."""
-    folder = tmp_path / "state"
-    assert running_stack(folder) is None
-    async with EmbeddedStack(folder) as stack:
-        found = running_stack(folder)
-        assert found is not None
-        assert (found.database_url, found.temporal_address, found.ui_url, found.http_url) == (
-            stack.database_url,
-            stack.temporal_address,
-            stack.ui_url,
-            stack.http_url,
-        )
-    assert running_stack(folder) is None
+    assert running_stack(tmp_path / "none") is None
+    assert running_stack(state) is None
+    stack = kept_stack.up
+    found = running_stack(stack.folder.path)
+    assert found is not None
+    assert (found.database_url, found.temporal_address, found.ui_url, found.http_url) == (
+        stack.database_url,
+        stack.temporal_address,
+        stack.ui_url,
+        stack.http_url,
+    )
 
 
 @pytest.mark.parametrize("name", ["postgres", "temporal"])
 async def test_a_killed_server_is_started_again_with_its_data(kept_stack: Running, name: str) -> None:
     """Kill -9 of a server: it comes back with what it held, and the others were not touched."""
-    await store(kept_stack.up, "c1")
+    await store(kept_stack.up, f"before-{name}")
     services: dict[str, Service | Program] = {each.name: each for each in kept_stack.up.services}
     services["sleeper"] = kept_stack.programs[0]
     victim = services.pop(name)
@@ -273,7 +311,7 @@ async def test_a_killed_server_is_started_again_with_its_data(kept_stack: Runnin
     os.kill(kept_stack.pid(victim), signal.SIGKILL)
     await eventually(kept_stack.said, f"{name} runs again")
     assert f"{name} ended (by SIGKILL); it is started again." in kept_stack.said
-    assert await kept(kept_stack.up) == ["c1"]
+    assert f"before-{name}" in await kept(kept_stack.up)
     assert {each.name: kept_stack.pid(each) for each in services.values()} == others
 
 
@@ -286,14 +324,11 @@ async def test_a_killed_program_is_started_again(kept_stack: Running) -> None:
     assert kept_stack.pid(sleeper) != old
 
 
-async def test_a_program_that_cannot_last_is_tried_at_longer_and_longer_intervals(tmp_path: Path) -> None:
+async def test_a_program_that_cannot_last_is_tried_at_longer_and_longer_intervals(kept_stack: Running) -> None:
     """A worker that ends at once does not keep the machine busy: each pause is twice the one before."""
-    started = time.monotonic()
-    program = Program("broken", [sys.executable, "-c", "raise SystemExit(3)"])
-    async with kept_running(tmp_path / "state", program) as running:
-        while len([line for line in running.said if "exit code 3" in line]) < 4:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-        assert time.monotonic() - started > 0.2 + 0.4 + 0.8
+    while len(died := kept_stack.when(BROKEN)) < 4:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    assert died[3] - died[0] > 0.2 + 0.4 + 0.8
 
 
 SUPERVISOR = textwrap.dedent(
@@ -337,68 +372,68 @@ async def supervisor(folder: Path, *prefix: str) -> AsyncIterator[tuple[asyncio.
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_everything_in_order(tmp_path: Path, ending: signal.Signals) -> None:
+async def test_a_signal_ends_everything_in_order(state: Path, ending: signal.Signals) -> None:
     """Ctrl-C and kill end programs and servers, and the exit code is 0."""
-    async with supervisor(tmp_path / "state") as (process, output):
+    async with supervisor(state) as (process, output):
         process.send_signal(ending)
         assert await asyncio.wait_for(process.wait(), PATIENCE.total_seconds()) == 0
     assert output.read_text().splitlines() == ["ready", "ended in order"]
-    assert processes_of(tmp_path) == []
+    assert processes_of(state) == []
 
 
-async def test_after_a_kill_of_the_supervisor_the_next_start_works(tmp_path: Path) -> None:
+async def test_after_a_kill_of_the_supervisor_the_next_start_works(used: Used, state: Path) -> None:
     """Kill -9 of the whole: the next start finds the data, and no server runs twice."""
-    folder = tmp_path / "state"
-    async with EmbeddedStack(folder) as stack:
-        await store(stack, "c1")
-    async with supervisor(folder) as (process, _):
+    async with supervisor(state) as (process, _):
         process.kill()
         await process.wait()
-        async with EmbeddedStack(folder) as stack:
-            assert await kept(stack) == ["c1"]
-            assert len(processes_of(folder)) == 2
+        async with EmbeddedStack(state) as stack:
+            assert await kept(stack) == [used.customer]
+            assert len(processes_of(state)) == 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
-async def test_children_end_with_a_killed_supervisor(tmp_path: Path) -> None:
+async def test_children_end_with_a_killed_supervisor(state: Path) -> None:
     """Kill -9 of the supervisor alone: the system ends servers and programs, without a next start."""
-    async with supervisor(tmp_path / "state") as (process, _):
+    async with supervisor(state) as (process, _):
         process.kill()
         await process.wait()
         deadline = time.monotonic() + PATIENCE.total_seconds()
-        while processes_of(tmp_path):  # noqa: ASYNC110
+        while processes_of(state):  # noqa: ASYNC110
             assert time.monotonic() < deadline
             await asyncio.sleep(0.02)
+
+
+async def owned(folder: Path) -> None:
+    """Be the next owner of a folder, as a stack is before it starts a server."""
+    state = StackFolder(folder)
+    await asyncio.to_thread(state.own)
+    state.release()
 
 
 async def test_leftovers_that_outlive_their_supervisor_are_ended(tmp_path: Path) -> None:
     """A child that the system did not end with its parent is ended by the next owner of the folder."""
     leftover = await asyncio.create_subprocess_exec("sleep", "600")
     write_children(tmp_path, leftover.pid, psutil.Process(leftover.pid).create_time())
-    async with EmbeddedStack(tmp_path):
-        assert await asyncio.wait_for(leftover.wait(), PATIENCE.total_seconds()) == -signal.SIGINT
+    await owned(tmp_path)
+    assert await asyncio.wait_for(leftover.wait(), PATIENCE.total_seconds()) == -signal.SIGINT
 
 
 async def test_a_stranger_with_a_reused_id_is_left_alone(tmp_path: Path) -> None:
     """A process that has the id of a child of old, and another start, is not ours and lives on."""
     stranger = await asyncio.create_subprocess_exec("sleep", "600")
     write_children(tmp_path, stranger.pid, psutil.Process(stranger.pid).create_time() - 3600)
-    async with EmbeddedStack(tmp_path):
-        assert stranger.returncode is None
+    await owned(tmp_path)
+    assert stranger.returncode is None
     stranger.kill()
     await stranger.wait()
 
 
-async def test_a_stale_note_of_postgres_that_names_a_stranger_does_not_stop_it(tmp_path: Path) -> None:
+async def test_a_stale_note_of_postgres_that_names_a_stranger_does_not_stop_it(used: Used, state: Path) -> None:
     """After a crash PostgreSQL's own note may name a process of somebody else: it is not believed."""
-    async with EmbeddedStack(tmp_path) as stack:
-        await store(stack, "c1")
-        note = (tmp_path / "postgres" / "postmaster.pid").read_text()
-    _, _, rest = note.partition("\n")
     stranger = await asyncio.create_subprocess_exec("sleep", "600")
-    (tmp_path / "postgres" / "postmaster.pid").write_text(f"{stranger.pid}\n{rest}")
-    async with EmbeddedStack(tmp_path) as stack:
-        assert await kept(stack) == ["c1"]
+    (state / "postgres" / "postmaster.pid").write_text(f"{stranger.pid}\n{state / 'postgres'}\n")
+    async with EmbeddedStack(state) as stack:
+        assert await kept(stack) == [used.customer]
         assert stranger.returncode is None
     stranger.kill()
     await stranger.wait()
