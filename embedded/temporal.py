@@ -38,6 +38,9 @@ DYNAMIC_CONFIG = {
 }
 # A server that lives as long as a test may take memory to save time: a sixth of its work is to look for garbage.
 _FLEETING = {"GOGC": "400"}
+# Four parts for each queue, as there are usually, is a quarter more work than one. Where a stack is kept, what
+# waits in a part must not be forgotten.
+_FLEETING_CONFIG = {"matching.numTaskqueueReadPartitions": "1", "matching.numTaskqueueWritePartitions": "1"}
 PORTS = ("temporal", "temporal-ui", "temporal-http")
 _READY_PATIENCE = timedelta(seconds=30)
 _POLL = timedelta(milliseconds=20)
@@ -68,7 +71,7 @@ class TemporalServer:
         self._codec = codec
         self._folder = folder
         self._durable = durable
-        self._dynamic_config = {**DYNAMIC_CONFIG, **(dynamic_config or {})}
+        self._dynamic_config = {**DYNAMIC_CONFIG, **({} if durable else _FLEETING_CONFIG), **(dynamic_config or {})}
         self._binary = temporal_binary()
         self._child = Child(folder, self.name)
         self._ports: dict[str, int] = {}

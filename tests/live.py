@@ -28,7 +28,11 @@ from journeys.published import Published, with_templates
 from journeys.templates import templates
 from payload_keys import PayloadKeys
 from rules.definitions import Catalogue
+from stand_in import Patience
 from worker import running, workers
+
+AT_ONCE = Patience(look_again=timedelta(milliseconds=100), absent_for=timedelta(0))
+"""With who has a channel: one look says that nobody does."""
 
 
 @dataclass
@@ -73,9 +77,15 @@ class Live:
         return self.world.pool
 
     def working(self, max_cached_workflows: int = 500) -> AbstractAsyncContextManager[None]:
-        """Workers that run as long as the block does."""
+        """Workers that run as long as the block does; for a channel that the world lacks, they stand in at once."""
         return running(
-            workers(self.client, self.world, task_queue=self.task_queue, max_cached_workflows=max_cached_workflows)
+            workers(
+                self.client,
+                self.world,
+                task_queue=self.task_queue,
+                max_cached_workflows=max_cached_workflows,
+                patience=AT_ONCE,
+            )
         )
 
     def customer(self, name: str) -> str:

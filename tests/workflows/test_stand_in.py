@@ -23,7 +23,7 @@ from journeys.names import Channel
 from journeys.published import with_templates
 from journeys.templates import templates
 from stand_in import PATIENCE, Absence, Patience, StandIn
-from tests.live import Live, live
+from tests.live import AT_ONCE, Live, live
 from worker import running, workers
 
 WELCOME = with_templates(
@@ -40,7 +40,6 @@ WELCOME = with_templates(
 )
 CUSTOMERS = 20
 SOON = timedelta(seconds=0.1)
-AT_ONCE = Patience(look_again=SOON, absent_for=timedelta(0))
 TEST_ENDS_AFTER = timedelta(seconds=20)
 
 
