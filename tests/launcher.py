@@ -21,7 +21,10 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 LARGEST_ORDER = 256 * 1024
-READ = ("worker", "web.app", "web.server", "uvicorn.main", "tests.chaos.journey", "tests.chaos.provider")
+READ = (
+    *("worker", "web.app", "web.server", "uvicorn.main", "tests.chaos.journey", "tests.chaos.provider"),
+    *("starter", "cli.events", "cli.customer", "cli.imports", "cli.enter", "cli.brake"),
+)
 """What the programs import; none of them itself, which is read as `__main__`."""
 
 

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
@@ -26,6 +25,8 @@ from embedded import Addresses, running_stack
 from embedded.folder import USUAL_PORTS, Memory, StartedProcess, remembered
 from payload_keys import fresh_key
 from settings import Settings
+from tests.cli.conftest import Ran
+from tests.programs import started
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = timedelta(seconds=40)
@@ -155,6 +156,14 @@ def bare() -> dict[str, str]:
     return {**inherited, "SOJOURN_QUIET_HOURS": quiet}
 
 
+async def commanded(up: Up, *arguments: str, **variables: str) -> Ran:
+    """A command in the folder of the stack, in another terminal."""
+    environment = bare() | variables
+    run = await started(str(ROOT / "starter.py"), *arguments, environment=environment, folder=up.folder)
+    output, errors = await run.communicate()
+    return Ran(await run.wait(), output.decode(), errors.decode())
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """One folder for all tests of this module: they are one story."""
@@ -208,12 +217,11 @@ def test_it_says_where_everything_is_and_shows_no_secret(up: Up) -> None:
     assert not any(secret in up.said for secret in up.memory.secrets.values())
 
 
-def test_commands_in_the_folder_find_it_by_themselves(up: Up) -> None:
+async def test_commands_in_the_folder_find_it_by_themselves(up: Up) -> None:
     """Without any variable set: an event, and what became of it."""
-    run: dict[str, Any] = {"cwd": up.folder, "env": bare(), "capture_output": True, "text": True, "check": True}
-    sent = subprocess.run(starter("event", "C-1", "app_registered"), **run)
-    assert "Stage: none → introduction" in sent.stdout
-    card = json.loads(subprocess.run(starter("customer", "C-1", "--json"), **run).stdout)
+    sent = await commanded(up, "event", "C-1", "app_registered")
+    assert "Stage: none → introduction" in sent.out
+    card = json.loads((await commanded(up, "customer", "C-1", "--json")).out)
     assert (card["stage"], card["points"]) == ("introduction", 20)
 
 
@@ -271,7 +279,7 @@ async def test_after_a_kill_of_the_supervisor_the_next_start_goes_on(up: Up) -> 
     await assert_lives(up, "C-kill")
 
 
-def test_with_keys_what_it_keeps_is_encrypted_and_its_ui_knows_who_decrypts(tmp_path: Path) -> None:
+async def test_with_keys_what_it_keeps_is_encrypted_and_its_ui_knows_who_decrypts(tmp_path: Path) -> None:
     """Commands with the key go on as ever; one without is told what it lacks."""
     key = {"SOJOURN_PAYLOAD_KEYS": fresh_key(datetime.now(UTC).date())}
     up = Up(tmp_path, **key)
@@ -279,15 +287,15 @@ def test_with_keys_what_it_keeps_is_encrypted_and_its_ui_knows_who_decrypts(tmp_
     (up.state / "memory.json").write_text(Memory(ports=unusual_ports()).model_dump_json())
     up.start()
     try:
-        run: dict[str, Any] = {"cwd": up.folder, "capture_output": True, "text": True, "check": False}
-        sent = subprocess.run(starter("event", "C-1", "app_registered"), env=bare() | key, **run)
-        assert "Stage: none → introduction" in sent.stdout
-        without = subprocess.run(starter("event", "C-1", "app_opened"), env=bare(), **run)
-        assert (without.returncode, without.stderr.count("\n")) == (2, 1)
-        assert "add that key to SOJOURN_PAYLOAD_KEYS" in without.stderr
-        told = httpx.get(f"{up.addresses.ui_url}/api/v1/settings").json()["Codec"]["Endpoint"]
-        assert told == f"{up.web}/codec/as/{up.memory.secrets['codec']}"
-        opened = httpx.post(f"{told}/decode", json={}, headers={"X-Namespace": "default"})
+        sent = await commanded(up, "event", "C-1", "app_registered", **key)
+        assert "Stage: none → introduction" in sent.out
+        without = await commanded(up, "event", "C-1", "app_opened")
+        assert (without.code, without.err.count("\n")) == (2, 1)
+        assert "add that key to SOJOURN_PAYLOAD_KEYS" in without.err
+        async with httpx.AsyncClient() as http:
+            told = (await http.get(f"{up.addresses.ui_url}/api/v1/settings")).json()["Codec"]["Endpoint"]
+            assert told == f"{up.web}/codec/as/{up.memory.secrets['codec']}"
+            opened = await http.post(f"{told}/decode", json={}, headers={"X-Namespace": "default"})
         assert (opened.status_code, opened.json()) == (200, {})
         assert "the same SOJOURN_PAYLOAD_KEYS" in up.said
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import subprocess
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +19,7 @@ from activities.database import Pool, open_pool
 from embedded.folder import Memory
 from engine import connect
 from tests.browser import page as browser_page
-from tests.cli.test_up import Up, bare, starter, unusual_ports
+from tests.cli.test_up import Up, commanded, unusual_ports
 from tests.live import sped_up
 from tests.ui.support import open_card
 
@@ -66,11 +65,9 @@ async def books(up: Up) -> AsyncIterator[Pool]:
 
 async def command(up: Up, *arguments: str) -> str:
     """A command in the folder of the stack; what it printed."""
-    run = await asyncio.to_thread(
-        subprocess.run, starter(*arguments), cwd=up.folder, env=bare(), capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
+    run = await commanded(up, *arguments)
+    assert run.code == 0, run.out + run.err
+    return run.out
 
 
 def write_csv(file: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
