@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cli.texts import text_problems, text_warnings
-from cli.walked import Walked
+from cli.walked import Walked, Walks
 from errors import InputError, JourneyError, TemplateError
 from journeys import JOURNEYS
 from journeys import published as publications
@@ -29,13 +29,14 @@ def check() -> None:
     Exit code 1 if anything is wrong; each problem is a sentence that says how to mend it. If nothing is, the worst week
     of each journey is named.
     """
-    _refuse(problems_of(JOURNEYS))
+    walks = Walks()
+    _refuse(problems_of(JOURNEYS, walks))
     values = [with_templates(journey, templates()) for journey in JOURNEYS]
     _warn(values)
     live = sum(journey.state == "live" for journey in JOURNEYS)
     click.echo(f"All is well: {len(JOURNEYS)} journeys, {live} of them live, {len(templates())} templates.")
     for value in values:
-        click.echo(f"{value.journey.name}: {Walked(value).worst_week()}")
+        click.echo(f"{value.journey.name}: {walks.of(value).worst_week()}")
 
 
 @click.command()
@@ -47,20 +48,20 @@ def publish(journey: str) -> None:
     it is said first: exit code 1, and nothing is written.
     """
     chosen = journey_named(journey)
-    _refuse(problems_of([each for each in JOURNEYS if each.name == journey], to_be_published=True))
+    _refuse(problems_of([each for each in JOURNEYS if each.name == journey], Walks(), to_be_published=True))
     file = publish_journey(chosen, publications.FOLDER)
     _warn([with_templates(chosen, templates())])
     click.echo(f"Published as {file.name}: commit it with the change.")
 
 
-def problems_of(journeys: Iterable[Journey], *, to_be_published: bool = False) -> Iterator[str]:
+def problems_of(journeys: Iterable[Journey], walks: Walks, *, to_be_published: bool = False) -> Iterator[str]:
     """What is wrong with the journeys, a sentence each; of those to be published, but that they are not."""
     seen: set[str] = set()
     for journey in journeys:
         if journey.name in seen:
             yield f"{journey.name}: two journeys have this name: rename one."
         seen.add(journey.name)
-        yield from _problems(journey, to_be_published=to_be_published)
+        yield from _problems(journey, walks, to_be_published=to_be_published)
 
 
 def publish_journey(journey: Journey, folder: Path) -> Path:
@@ -113,7 +114,7 @@ def _warn(values: Sequence[Published]) -> None:
         click.echo(f"warning: {warning}", err=True)
 
 
-def _problems(journey: Journey, *, to_be_published: bool) -> Iterator[str]:
+def _problems(journey: Journey, walks: Walks, *, to_be_published: bool) -> Iterator[str]:
     try:
         value = with_templates(journey, templates())
     except (JourneyError, TemplateError) as error:
@@ -121,14 +122,14 @@ def _problems(journey: Journey, *, to_be_published: bool) -> Iterator[str]:
         return
     yield from _missing_texts(journey, value)
     yield from text_problems(value, _today())
-    yield from _problems_of_paths(value)
+    yield from _problems_of_paths(walks.of(value))
     if journey.state == "live" and not to_be_published and not publications.is_published(value):
         yield _not_published(journey)
 
 
-def _problems_of_paths(value: Published) -> Iterator[str]:
+def _problems_of_paths(walked: Walked) -> Iterator[str]:
     try:
-        yield from Walked(value).problems()
+        yield from walked.problems()
     except JourneyError as error:
         yield f"{error}."
 

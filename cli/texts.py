@@ -73,20 +73,21 @@ def _line(file: Path, header: str) -> int:
 
 def _unsendable(journey: Journey, template: Template) -> Iterator[str]:
     """Each text that a send could not fill in, though every variable had a value."""
+    samples = _samples(template)
     for place, _ in texts_of(template):
         try:
-            render(template, place.language, place.channel, _samples(template), plain=place.table == "plain")
+            render(template, place.language, place.channel, samples, plain=place.table == "plain")
         except TemplateError as error:
             yield f"{journey.name}: in {place.language}, {error}."
 
 
 def filled_texts(template: Template) -> dict[Place, Text]:
     """The texts that can be filled in, with samples."""
-    filled = {}
+    filled, samples = {}, _samples(template)
     for place, _ in texts_of(template):
         with suppress(TemplateError):
             plain = place.table == "plain"
-            filled[place] = fill(template, place.language, place.channel, _samples(template), plain=plain)
+            filled[place] = fill(template, place.language, place.channel, samples, plain=plain)
     return filled
 
 

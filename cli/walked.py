@@ -41,6 +41,17 @@ class Walked:
         return busy.worst_week(self.paths_at_any_time)
 
 
+class Walks:
+    """Journeys that are walked once each, however often they are asked for: it takes most of the time of `check`."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Walked] = {}
+
+    def of(self, value: Published) -> Walked:
+        """The walk of this very text, in this state: the state is not in the hash."""
+        return self._known.setdefault((value.content_hash(), value.journey.state), Walked(value))
+
+
 def carried() -> Mapping[Channel, frozenset[MessageClass]]:
     """What each channel may carry in this deployment (`SOJOURN_SMS_CLASSES`)."""
     return {**CARRIES, Channel.SMS: CARRIES[Channel.SMS] | load_settings().sms_classes}

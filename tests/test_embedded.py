@@ -30,6 +30,7 @@ from embedded.identity import Nobody, PowerlessRoot, refuse_unreachable
 from embedded.process import Service
 from errors import StackError
 from tests.cli.test_up import unusual_ports
+from tests.loopback import TRUSTS_NOBODY
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = timedelta(seconds=20)
@@ -269,7 +270,7 @@ async def test_the_ui_and_the_http_api_answer(stack: EmbeddedStack) -> None:
     """People's page and the plain HTTP door are both there."""
     import httpx
 
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(trust_env=False, verify=TRUSTS_NOBODY) as http:
         page = await http.get(f"{stack.ui_url}/", follow_redirects=True)
         namespaces = await http.get(f"{stack.http_url}/api/v1/namespaces")
     assert "<html" in page.text

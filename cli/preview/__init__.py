@@ -9,7 +9,7 @@ import click
 from cli.journeys import journey_named, problems_of
 from cli.preview import calendar, outline
 from cli.preview.wording import assumed, attributes
-from cli.walked import Walked
+from cli.walked import Walked, Walks
 from errors import InputError
 from journeys.published import with_templates
 from journeys.templates import templates
@@ -25,8 +25,9 @@ from journeys.templates import templates
 def preview(journey: str, out: Path | None) -> None:
     """Show JOURNEY, also a draft: its steps with their days, every path with its calendar, and its worst week."""
     value = with_templates(journey_named(journey), templates())
-    walked = Walked(value)
-    problems = list(problems_of([value.journey]))
+    walks = Walks()
+    walked = walks.of(value)
+    problems = list(problems_of([value.journey], walks))
     _show(walked, problems)
     if out is not None:
         _write(walked, problems, out)

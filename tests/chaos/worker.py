@@ -32,6 +32,7 @@ from journeys.names import Channel
 from settings import load_settings
 from tests.chaos.journey import journeys
 from tests.chaos.provider import SimpleChannel
+from tests.loopback import TRUSTS_NOBODY
 from worker import open_world, running, workers
 
 Result = TypeVar("Result")
@@ -113,7 +114,10 @@ async def work(url: str, death: Death) -> None:
         return await send_message(deadly(world, death), request)
 
     registry.send_message = sending  # type: ignore[attr-defined, unused-ignore]
-    async with open_world(load_settings(), journeys()) as world, httpx.AsyncClient(trust_env=False) as http:
+    async with (
+        open_world(load_settings(), journeys()) as world,
+        httpx.AsyncClient(trust_env=False, verify=TRUSTS_NOBODY) as http,
+    ):
         channels = {**world.channels, Channel.INBOX: SimpleChannel(http, url)}
         client = await connect()
         async with running(workers(client, replace(world, channels=channels))):

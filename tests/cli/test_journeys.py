@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 
 from cli.journeys import problems_of, publish_journey
+from cli.walked import Walks
 from errors import JourneyError
 from journeys import JOURNEYS, published
 from journeys.events import app_opened
@@ -61,7 +62,7 @@ HASTY = journey(
 
 def test_check_says_what_the_paths_of_a_draft_lead_to(folder: Path) -> None:
     """Nobody is in it yet, and it is told all the same."""
-    a_day, a_week = problems_of([HASTY])
+    a_day, a_week = problems_of([HASTY], Walks())
     assert a_day.startswith("hasty: 4 touches, days 0 to 1 (we-are-here, what-is-new, last-word, first-product), where")
     assert a_week.startswith("hasty: 4 touches, days 0 to 7 (")
 
@@ -70,7 +71,7 @@ def test_check_refuses_a_journey_with_too_many_paths(folder: Path) -> None:
     """As a problem among others: the check goes on."""
     touches = [send("welcome", if_not_sent=[wait(days(1), id=f"w{number}")], id=f"s{number}") for number in range(14)]
     endless = journey(name="endless", version=1, starts_on=app_opened, ends_after=days(99), steps=touches)
-    (said,) = problems_of([endless, win_back.model_copy(update={"state": "draft"})])
+    (said,) = problems_of([endless, win_back.model_copy(update={"state": "draft"})], Walks())
     assert said.startswith("journey 'endless' has more than 10,000 paths: ")
 
 
@@ -164,9 +165,9 @@ def test_check_asks_for_a_new_version_when_the_text_changed(folder: Path) -> Non
     """Also when only a template changed; a draft may change as it likes."""
     publish_journey(win_back, folder)
     edited = win_back.model_copy(update={"ends_after": days(61)})
-    (problem,) = problems_of([edited])
+    (problem,) = problems_of([edited], Walks())
     assert f"set version={win_back.version + 1}, then run `starter.py publish win-back`" in problem
-    assert list(problems_of([edited.model_copy(update={"state": "draft"})])) == []
+    assert list(problems_of([edited.model_copy(update={"state": "draft"})], Walks())) == []
 
 
 def test_check_names_each_text_that_is_missing_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +183,7 @@ def test_check_names_each_text_that_is_missing_once(folder: Path, monkeypatch: p
         ends_after=days(1),
         steps=(send("welcome", channels=[Channel.INBOX]), send("welcome", id="again")),
     )
-    assert list(problems_of([twice])) == [
+    assert list(problems_of([twice], Walks())) == [
         "greeting: template 'welcome' has no text for [texts.zh-CN.inbox]: write it.",
         "greeting: template 'welcome' has no text for [texts.zh-CN.app_push]: write it.",
         "greeting: template 'welcome' has no text for [texts.en.app_push]: write it.",
@@ -212,7 +213,7 @@ def greeting_with(text: Text, monkeypatch: pytest.MonkeyPatch) -> Journey:
 )
 def test_check_names_a_text_that_could_never_be_sent(monkeypatch: pytest.MonkeyPatch, text: Text, said: str) -> None:
     """Nothing gives it what it does not declare: touches would fail, or never say it. A draft is told so, too."""
-    (problem,) = problems_of([greeting_with(text, monkeypatch)])
+    (problem,) = problems_of([greeting_with(text, monkeypatch)], Walks())
     assert problem.startswith("greeting: ")
     assert said in problem
 
@@ -233,7 +234,7 @@ def test_a_journey_is_not_weaker_in_purpose_than_its_texts(
         purpose=purpose,
         steps=(send("welcome"), send("first-product")),
     )
-    problems = [one for one in problems_of([told]) if "its purpose is" in one]
+    problems = [one for one in problems_of([told], Walks()) if "its purpose is" in one]
     assert problems == (
         [
             f"greeting: its purpose is '{purpose}', and template 'first-product' is of class 'marketing':"
@@ -258,7 +259,7 @@ def test_what_the_house_lets_sms_carry_is_what_check_lets_pass(
         purpose="marketing",
         steps=(send("first-product", channels=[Channel.SMS]),),
     )
-    assert (not [one for one in problems_of([told]) if "may not carry it" in one]) is allowed
+    assert (not [one for one in problems_of([told], Walks()) if "may not carry it" in one]) is allowed
 
 
 def test_check_names_a_template_that_does_not_exist_and_a_name_used_twice() -> None:
@@ -266,6 +267,6 @@ def test_check_names_a_template_that_does_not_exist_and_a_name_used_twice() -> N
     lost = journey(
         name="lost", version=1, starts_on=app_opened, ends_after=days(1), steps=(send("nowhere"),), state="live"
     )
-    problems = list(problems_of([lost, lost]))
+    problems = list(problems_of([lost, lost], Walks()))
     assert "sends 'nowhere', which is not a template" in problems[0]
     assert problems[1] == "lost: two journeys have this name: rename one."

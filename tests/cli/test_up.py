@@ -26,6 +26,7 @@ from embedded.folder import USUAL_PORTS, Memory, StartedProcess, remembered
 from payload_keys import fresh_key
 from settings import Settings
 from tests.cli.conftest import Ran
+from tests.loopback import TRUSTS_NOBODY
 from tests.programs import started
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +105,7 @@ class Up:
         deadline = time.monotonic() + PATIENCE.total_seconds()
         while True:
             with suppress(httpx.TransportError):
-                httpx.get(f"{self.web}/health").raise_for_status()
+                httpx.get(f"{self.web}/health", trust_env=False, verify=TRUSTS_NOBODY).raise_for_status()
                 return
             assert time.monotonic() < deadline, self.said
             time.sleep(0.05)
@@ -228,7 +229,7 @@ async def test_commands_in_the_folder_find_it_by_themselves(up: Up) -> None:
 async def test_its_pushes_go_to_its_own_gateway_and_its_inbox_answers(up: Up) -> None:
     """The welcome is at the loopback gateway; the inbox opens with the token of the folder."""
     await tell(up, "C-2", "app_registered")
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(trust_env=False, verify=TRUSTS_NOBODY) as http:
         pushes = (await http.get(f"{up.web}/pushes")).json()["pushes"]
         token = {"Authorization": f"Bearer {up.memory.secrets['inbox']}"}
         inbox = await http.get(f"{up.web}/customers/C-2/inbox", headers=token)
@@ -292,7 +293,7 @@ async def test_with_keys_what_it_keeps_is_encrypted_and_its_ui_knows_who_decrypt
         without = await commanded(up, "event", "C-1", "app_opened")
         assert (without.code, without.err.count("\n")) == (2, 1)
         assert "add that key to SOJOURN_PAYLOAD_KEYS" in without.err
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(trust_env=False, verify=TRUSTS_NOBODY) as http:
             told = (await http.get(f"{up.addresses.ui_url}/api/v1/settings")).json()["Codec"]["Endpoint"]
             assert told == f"{up.web}/codec/as/{up.memory.secrets['codec']}"
             opened = await http.post(f"{told}/decode", json={}, headers={"X-Namespace": "default"})

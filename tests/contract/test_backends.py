@@ -15,6 +15,7 @@ from journeys.names import Stage
 from tests.contract.conftest import PACKAGE, run
 from tests.contract.examples import examples, made_for
 from tests.live import Live
+from tests.loopback import TRUSTS_NOBODY
 
 
 async def test_the_temporal_cli_starts_and_reads_back_a_customer(world: Live, stack: EmbeddedStack) -> None:
@@ -118,7 +119,7 @@ async def http(stack: EmbeddedStack, command: str) -> Any:
     url, *options = [word for word in shlex.split(command)[1:] if word.strip() and word != "--fail-with-body"]
     values = dict(zip(options[::2], options[1::2], strict=True))
     name, _, content_type = values["--header"].partition(": ")
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(trust_env=False, verify=TRUSTS_NOBODY) as client:
         answer = await client.post(
             url.replace("http://localhost:7243", stack.http_url),
             headers={name: content_type},

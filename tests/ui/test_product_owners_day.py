@@ -21,6 +21,7 @@ from engine import connect
 from tests.browser import page as browser_page
 from tests.cli.test_up import Up, commanded, unusual_ports
 from tests.live import sped_up
+from tests.loopback import TRUSTS_NOBODY
 from tests.ui.support import open_card
 
 PATIENCE = timedelta(seconds=120)
@@ -132,7 +133,7 @@ async def until(books: Pool, count: int, question: str) -> None:
 
 async def pushed(up: Up) -> list[str]:
     """Who got a push, as the page of the loopback gateway shows it."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=TRUSTS_NOBODY) as http:
         shown: Any = (await http.get(f"{up.web}/pushes")).json()
     return [push["customer_id"] for push in shown["pushes"]]
 

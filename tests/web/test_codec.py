@@ -17,6 +17,7 @@ from errors import SettingsError
 from payload_codec import EncryptingCodec
 from payload_keys import PayloadKeys, fresh_key
 from settings import Settings
+from tests.loopback import TRUSTS_NOBODY
 from web.app import codec_app
 from web.codec import LARGEST_BATCH
 from web.server import served
@@ -33,7 +34,10 @@ HERS = {"Authorization": "Bearer a long random token of hers", "X-Namespace": "s
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     """A client without any token."""
     application = codec_app(Settings(payload_keys=KEYS, codec_tokens=TOKENS, codec_origin=UI))
-    async with served(application) as address, httpx.AsyncClient(base_url=address, trust_env=False) as opened:
+    async with (
+        served(application) as address,
+        httpx.AsyncClient(base_url=address, trust_env=False, verify=TRUSTS_NOBODY) as opened,
+    ):
         yield opened
 
 

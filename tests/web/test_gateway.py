@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from activities.channels.signature import SigningKey, sign
+from tests.loopback import TRUSTS_NOBODY
 from web.app import LARGEST_BODY, gateway_app
 from web.gateway import PushGateway
 from web.server import served
@@ -31,7 +32,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     """A client of a gateway that keeps three pushes."""
     async with (
         served(gateway_app(PushGateway(KEY, kept=3))) as address,
-        httpx.AsyncClient(base_url=address, trust_env=False) as opened,
+        httpx.AsyncClient(base_url=address, trust_env=False, verify=TRUSTS_NOBODY) as opened,
     ):
         yield opened
 

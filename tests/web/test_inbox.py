@@ -18,6 +18,7 @@ from journeys.names import Channel, Language, MessageClass, TemplateName
 from journeys.templates import Template, Text
 from journeys.variables import VariableType
 from settings import Settings
+from tests.loopback import TRUSTS_NOBODY
 from web.app import inbox_app
 from web.server import served
 
@@ -62,7 +63,7 @@ async def client(pool: Pool, database_url: str) -> AsyncIterator[httpx.AsyncClie
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with (
         served(application) as address,
-        httpx.AsyncClient(base_url=address, headers=headers, trust_env=False) as opened,
+        httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, verify=TRUSTS_NOBODY) as opened,
     ):
         yield opened
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.loopback import TRUSTS_NOBODY
 from web.problems import HANDLERS, MIDDLEWARE
 from web.server import served
 
@@ -23,7 +24,7 @@ async def test_a_mistake_of_ours_is_answered_500_and_logged_by_its_place(caplog:
     application = Starlette(routes=[Route("/", fail)], exception_handlers=HANDLERS, middleware=MIDDLEWARE)
     async with (
         served(application) as address,
-        httpx.AsyncClient(base_url=address, trust_env=False) as client,
+        httpx.AsyncClient(base_url=address, trust_env=False, verify=TRUSTS_NOBODY) as client,
     ):
         with caplog.at_level(logging.ERROR):
             answer = await client.get("/")

@@ -17,6 +17,7 @@ from activities.channels import Accepted, Message
 from activities.channels.gateway import app_push
 from activities.channels.signature import SigningKey
 from journeys.names import CustomerId, MessageClass, TemplateName
+from tests.loopback import TRUSTS_NOBODY
 from tests.programs import Process, started
 from web.server import LOOPBACK, listen
 
@@ -50,7 +51,9 @@ async def running(variables: Mapping[str, str]) -> AsyncIterator[tuple[Process, 
 
 async def answering(address: str) -> None:
     """Wait until the program answers."""
-    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(retries=10), trust_env=False) as client:
+    async with httpx.AsyncClient(
+        transport=httpx.AsyncHTTPTransport(retries=10, verify=TRUSTS_NOBODY), trust_env=False
+    ) as client:
         assert (await client.get(f"{address}/health")).json() == {"status": "up"}
 
 
@@ -71,7 +74,7 @@ async def test_both_are_served(database_url: str) -> None:
     async with running(environment(database_url)) as (_, address):
         async with app_push(f"{address}/push", key) as channel:
             assert await channel.deliver(message) == Accepted()
-        async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=address, trust_env=False, verify=TRUSTS_NOBODY) as client:
             assert (await client.get("/pushes")).json()["accepted"] == 1
             inbox = await client.get(
                 "/customers/C-1/inbox", headers={"Authorization": "Bearer hidden-token-of-the-inbox"}
@@ -86,7 +89,7 @@ async def test_a_signal_ends_it_at_once_whatever_hangs(database_url: str, sent: 
     message = Message(CustomerId("C-1"), "C-1/j/1/s/1", TemplateName("welcome"), MessageClass.SERVICE, "t", "b")
     async with (
         running(environment(database_url)) as (process, address),
-        httpx.AsyncClient(base_url=address, trust_env=False) as client,
+        httpx.AsyncClient(base_url=address, trust_env=False, verify=TRUSTS_NOBODY) as client,
         app_push(f"{address}/push", key) as channel,
     ):
         await client.post("/faults", json={"mode": "hang"})

@@ -29,6 +29,7 @@ from journeys.templates import templates
 from settings import Settings
 from tests.activities.touches import put_touch, rows
 from tests.live import live
+from tests.loopback import TRUSTS_NOBODY
 from web.app import receipts_app
 from web.receipts import Receipts
 from web.server import served
@@ -64,7 +65,7 @@ async def client(
     monkeypatch.setattr("web.receipts.TASK_QUEUE", "nobody")
     async with (
         served(receipts_app(settings(database_url))) as address,
-        httpx.AsyncClient(base_url=address, trust_env=False) as opened,
+        httpx.AsyncClient(base_url=address, trust_env=False, verify=TRUSTS_NOBODY) as opened,
     ):
         yield opened
 

@@ -25,6 +25,7 @@ from activities.channels.signature import SigningKey
 from journeys.names import Channel, CustomerId, MessageClass, TemplateName
 from tests.activities.channels.peers import KEY as PEERS_KEY
 from tests.activities.channels.peers import Gateway
+from tests.loopback import TRUSTS_NOBODY
 from web.app import gateway_app
 from web.gateway import PushGateway
 from web.server import LOOPBACK, listen, served
@@ -82,13 +83,13 @@ async def deliver(
 
 async def break_next(address: str, mode: str, times: int = 1) -> None:
     """Let the gateway's next pushes go wrong."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=TRUSTS_NOBODY) as client:
         (await client.post(f"{address}/faults", json={"mode": mode, "times": times})).raise_for_status()
 
 
 async def pushes(address: str) -> list[dict[str, Any]]:
     """What the gateway got."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=TRUSTS_NOBODY) as client:
         got: list[dict[str, Any]] = (await client.get(f"{address}/pushes")).json()["pushes"]
         return got
 
