@@ -139,10 +139,10 @@ class Live:
                     return view
             await asyncio.sleep(0.02)
 
-    async def until(self, what: Callable[[], Any]) -> Any:
-        """Wait until an asynchronous question is answered with something true."""
+    async def until(self, what: Callable[[], Any], *, every: float = 0.02) -> Any:
+        """Wait until an asynchronous question, asked every so many seconds, is answered with something true."""
         while not (answer := await what()):  # noqa: ASYNC110 - asks servers
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(every)
         return answer
 
     async def history(self, customer: str) -> list[Any]:

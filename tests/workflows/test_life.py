@@ -265,7 +265,7 @@ async def _grown(world: Live, customer: str, *, beyond: int) -> int:
         timers = kinds.count(EventType.EVENT_TYPE_TIMER_STARTED)
         return len(kinds) if len(kinds) > beyond and timers and kinds[-1] == EventType.EVENT_TYPE_TIMER_STARTED else 0
 
-    length: int = await world.until(failed)
+    length: int = await world.until(failed, every=0.1)
     return length
 
 
@@ -287,7 +287,7 @@ async def test_a_worker_that_lacks_a_published_journey_leaves_the_task_to_anothe
             poorer.setattr(definitions, "published", dict)
             async with world.working():
                 await world.event(amy, "trade_executed", ago(minutes=1))
-                await world.until(failed)
+                await world.until(failed, every=0.2)
                 ending = order(Verb.END, amy, "growth-nudges", actor="a", reason="r", command_id="c-1")
                 ended = asyncio.create_task(give(world.client, ending))
                 await asyncio.wait([ended], timeout=0.5)
