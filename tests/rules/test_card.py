@@ -139,7 +139,7 @@ def test_the_card_says_why_a_touch_is_held(onboarding: Run) -> None:
 
 @pytest.mark.parametrize("gate", ["brake", gates.QUIET_HOURS, gates.CAP])
 def test_a_held_touch_is_not_promised(gate: str) -> None:
-    """What the customer refuses before it is looked at again withholds it: until then nobody knows whether it goes out."""
+    """What the customer refuses before it is looked at again withholds it: nobody knows before whether it goes out."""
     assert hold_reason(gate, Language.CHINESE).endswith("，届时将再次核对后决定是否发送。")
     assert "it is decided again then whether" in hold_reason(gate, Language.ENGLISH)
 
