@@ -61,7 +61,7 @@ def rehearse(
     known = tuple(map(assumed_product, named)) if products is None else read_products(products)
     everybody = replace(EVERYBODY, zone=str(options.zone))
     world = paper_world(CONSENTS[consent], also, everybody, investor=SUITED, products=known)
-    notes = [*_of_products(named, products), *assumptions(options, consent)]
+    first = [*_not_entered(also), *_of_products(named, products)]
     last = None if until is None else _end_of(until, options)
     books = read_books(facts) if facts else {}
     started = perf_counter()
@@ -70,11 +70,11 @@ def rehearse(
         rehearsal = Rehearsal(read, world, last or read.last, books, with_tables=out is not None)
         summary, rejects = _run(rehearsal, out, processes or processors())
     ends = rehearsal.until.astimezone(options.zone)
-    for note in _of_products(named, products):
+    for note in first:
         click.echo(note)
     _tell(summary, read.row_count / (perf_counter() - started), ends, options.zone)
     if out is not None:
-        _report(summary, file, out, notes, ends)
+        _report(summary, file, out, [*first, *assumptions(options, consent)], ends)
     _leave(sorted((*read.rejects, *rejects), key=lambda reject: reject.line), summary, file, out)
 
 
@@ -97,6 +97,13 @@ def assumptions(options: PlayOptions, consent: str) -> Sequence[str]:
         f"{told} is history and cannot react to a message: conversions here show the book-keeping, not an effect."
     )
     return notes
+
+
+def _not_entered(also: Sequence[str]) -> Iterator[str]:
+    """The journeys that were asked for and that are in no table, as a file has no commands."""
+    for journey in to_rehearse(also):
+        if journey.name in also and not journey.starts_on:
+            yield f"{journey.name}: nobody enters it by an event (it has no starts_on)"
 
 
 def _of_products(named: Sequence[ProductId], file: Path | None) -> Iterator[str]:

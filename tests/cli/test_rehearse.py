@@ -228,6 +228,19 @@ def catalogue(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return lambda *journeys: monkeypatch.setattr("cli.rehearsal.JOURNEYS", journeys)
 
 
+def test_a_journey_that_was_asked_for_and_that_nobody_can_enter_is_told(
+    catalogue: Callable[..., None], check_ins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is in no table, for events alone let nobody in: the output and the report say so, of what was named."""
+    catalogue(trial("promo"), trial("letter", starts_on=()), trial("quiet", starts_on=()))
+    asked = ("--event", "checked_in", "--first-event", "", "--with", "letter", "--with", "promo")
+    assert rehearse(check_ins, *asked, "--out", tmp_path, event="") == 0
+    told = "letter: nobody enters it by an event (it has no starts_on)"
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "nobody enters" in line] == [told]
+    assert told in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 @pytest.fixture
 def check_ins(tmp_path: Path) -> Path:
     """Ten customers check in on 1 March 2026; the first two again on the next day."""
