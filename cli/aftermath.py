@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,6 +21,7 @@ from activities.story import Story, read_story
 from cli.database import open_database
 from cli.sending import Outgoing, deliver
 from cli.servers import connect_temporal
+from errors import PayloadKeyMissing
 from settings import Settings
 
 LIMIT = timedelta(seconds=15)
@@ -79,15 +80,28 @@ class _Books:
 async def send_and_follow(settings: Settings, event: Outgoing, limit: timedelta) -> Aftermath:
     """Send an event and wait until it has taken effect, as long as `limit`.
 
-    InputError if Temporal does not take it; EngineError or DatabaseError if a server is not there.
+    InputError if Temporal does not take it; EngineError or DatabaseError if a server is not there; PayloadKeyMissing
+    if it was sent, and the answer cannot be read.
     """
     client = await connect_temporal(settings)
     async with open_database(settings) as connection:
         before = await _books(connection, event)
         await deliver(client, event, limit)
-        view = await _settled(client, event, limit)
+        with _told_that_it_was_sent(event):
+            view = await _settled(client, event, limit)
+        failures = await _failures(client, event) if view is None or view.busy else 0
         after = await _books(connection, event)
-    return _aftermath(event, before, after, view)
+    return _aftermath(event, before, after, view, failures)
+
+
+@contextmanager
+def _told_that_it_was_sent(event: Outgoing) -> Iterator[None]:
+    """Whoever has to add a key and cannot tell would send it again under another id."""
+    try:
+        yield
+    except PayloadKeyMissing as error:
+        again = f"--id {event.argument['event_id']} --at {event.argument['occurred_at']}"
+        raise PayloadKeyMissing(f"{error} The event was sent; sent again with `{again}` it counts once.") from error
 
 
 async def _books(connection: Connection, event: Outgoing) -> _Books:
@@ -119,12 +133,21 @@ async def _view(handle: WorkflowHandle[Any, Any]) -> CustomerView | None:
     return view
 
 
-def _aftermath(event: Outgoing, before: _Books, after: _Books, view: CustomerView | None) -> Aftermath:
+async def _failures(client: Client, event: Outgoing) -> int:
+    """How often in a row the workflow's present task has failed; 0 also if Temporal does not say."""
+    try:
+        described = await client.get_workflow_handle(workflow_id(event.customer_id)).describe()
+    except RPCError:
+        return 0
+    return max(described.raw_description.pending_workflow_task.attempt - 1, 0)
+
+
+def _aftermath(event: Outgoing, before: _Books, after: _Books, view: CustomerView | None, failures: int) -> Aftermath:
     runs = view.state.runs if view else []
     return Aftermath(
         result=_result(before.fate, after.fate),
         reason=after.fate.reason if isinstance(after.fate, InQuarantine) else "",
-        still_open=_still_open(event, after.fate, view),
+        still_open=_still_open(event, after.fate, view, failures),
         stage_before=before.profile.stage if before.profile else None,
         stage=after.profile.stage if after.profile else None,
         points=after.profile.points if after.profile else 0,
@@ -144,7 +167,13 @@ def _result(before: Fate | None, after: Fate | None) -> Result:
             return Result.KNOWN if before == after else Result.RECORDED
 
 
-def _still_open(event: Outgoing, fate: Fate | None, view: CustomerView | None) -> str:
+def _still_open(event: Outgoing, fate: Fate | None, view: CustomerView | None, failures: int) -> str:
+    if failures:
+        often = "once" if failures == 1 else f"{failures:,} times"
+        return (
+            f"the customer's workflow task has failed {often}, and is tried again: what was sent is kept, and takes effect as soon as the task succeeds. If a worker is running, its"
+            " log and the customer's page in the Temporal UI say what the workflow stumbles over"
+        )
     if view is None:
         return (
             "no worker has taken it up yet: it is kept, and takes effect as soon as one runs"

@@ -15,6 +15,7 @@ from cli.edge import run_async, some_rejected
 from cli.known import known_journey
 from cli.servers import connect_temporal
 from cli.show import print_json
+from errors import PayloadKeyMissing
 from journeys.names import CustomerId
 from rules.commands import Verb
 from rules.state import Obeyed
@@ -85,7 +86,14 @@ async def _give(verb: Verb, customer_id: str, journey: str, **what: Any) -> Obey
     from cli.ordering import give, order
 
     command, settings = order(verb, customer_id, journey, **what), load_settings()
-    return await give(await connect_temporal(settings), command, in_books=partial(_in_books, settings))
+    client = await connect_temporal(settings)
+    try:
+        return await give(client, command, in_books=partial(_in_books, settings))
+    except PayloadKeyMissing as error:  # the workers encrypt their answer with another key
+        again = "" if verb is Verb.ENTER else f"; given again with `--id {what['command_id']}` it is not repeated"
+        raise PayloadKeyMissing(
+            f"{error} The command may have been carried out: `starter.py why {customer_id}` says so{again}."
+        ) from error
 
 
 async def _in_books(settings: Settings, customer_id: CustomerId) -> bool:

@@ -134,7 +134,8 @@ def _show(event: Outgoing, aftermath: Aftermath, zone: ZoneInfo) -> None:
     for each in aftermath.waiting:
         until = f" until {told(each.until, zone)}" if each.until else ""
         click.echo(f"Under way: {each.journey} at {each.step or 'its end'}{until}")
-    click.echo(f"Next action: {told(aftermath.next_action_at, zone) or 'none'}")
+    if not aftermath.still_open:  # what the event leads to may come before what was planned
+        click.echo(f"Next action: {told(aftermath.next_action_at, zone) or 'none'}")
 
 
 def _verdict(event: Outgoing, aftermath: Aftermath) -> str:

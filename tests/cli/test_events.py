@@ -10,7 +10,9 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from embedded import EmbeddedStack
 from engine import connect
 from errors import EngineError, InputError
 from journeys.names import CustomerId
+from payload_keys import PayloadKeys, fresh_key
 from starter import starter
 from tests.cli.conftest import Ran
 from tests.live import Live, live
@@ -35,6 +38,8 @@ ROOT = Path(__file__).parents[2]
 TOLERANCE = timedelta(minutes=5)
 PATIENCE = timedelta(seconds=20)
 A_MINUTE_AGO = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+
+OLD, NEW = (fresh_key(date(2026, 11, day)) for day in (1, 27))
 
 QUICK = RetryConfig(max_elapsed_time_millis=200, max_retries=2)
 """The SDK's own patience, which comes before ours."""
@@ -177,8 +182,75 @@ async def test_without_a_worker_the_event_is_kept_and_that_is_said(idle_world: L
     assert ran.code == 0
     assert "is sent. Still open: no worker has taken it up yet" in ran.out
     assert "python worker.py" in ran.out
+    assert "Next action" not in ran.out
     async with idle_world.working():
         assert [row[2] for row in await recorded(idle_world, 1)] == ["app_registered"]
+
+
+@asynccontextmanager
+async def taken_over(before: Live, stack: EmbeddedStack, database_url: str, keys: str) -> AsyncIterator[Live]:
+    """Workers of the same customers, started again with other keys."""
+    async with live(stack, database_url, keys=PayloadKeys.parse(keys), working=False) as opened:
+        again = replace(opened, task_queue=before.task_queue)
+        async with again.working():
+            yield again
+
+
+@pytest.fixture
+async def encrypted(stack: EmbeddedStack, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Live:
+    """A world without workers by now, in which amy has registered; everything was encrypted with the old key."""
+    async with live(stack, database_url, keys=PayloadKeys.parse(OLD)) as world:
+        await world.event(world.customer("amy"), "app_registered", datetime.now(UTC) - timedelta(days=1))
+        await world.settled(world.customer("amy"))
+    monkeypatch.setattr("cli.sending.TASK_QUEUE", world.task_queue)
+    return world
+
+
+async def test_while_a_workflows_task_fails_that_is_said_and_no_next_action(
+    encrypted: Live, stack: EmbeddedStack, database_url: str, command: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker runs, but not with the key of that life: another worker would not help."""
+    monkeypatch.setenv("SOJOURN_PAYLOAD_KEYS", NEW)
+    monkeypatch.setattr("cli.events.LIMIT", timedelta(seconds=1))
+    amy = encrypted.customer("amy")
+    async with taken_over(encrypted, stack, database_url, NEW) as without:
+        await without.event(amy, "app_opened", datetime.now(UTC))
+
+        async def fails() -> bool:
+            described = await without.handle(amy).describe()
+            return bool(described.raw_description.pending_workflow_task.attempt > 1)
+
+        await without.until(fails)
+        ran = await command("event", amy, "deposit_made", "--data", '{"amount": "1.00"}')
+        told = json.loads((await command("event", amy, "app_opened", "--json")).out)
+    assert "is sent. Still open: the customer's workflow task has failed " in ran.out
+    assert "the customer's page in the Temporal UI" in ran.out
+    assert "no worker has taken it up" not in ran.out
+    assert "Next action" not in ran.out
+    assert (told["result"], told["next_action_at"]) == ("open", None)
+    assert "has failed" in told["still_open"]
+
+
+async def test_an_answer_in_a_key_that_is_not_known_says_that_the_event_was_sent(
+    encrypted: Live, stack: EmbeddedStack, database_url: str, command: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workers have the new key and the old, the command the old alone: whoever repeats it does so under its id."""
+    monkeypatch.setenv("SOJOURN_PAYLOAD_KEYS", OLD)
+    amy = encrypted.customer("amy")
+    async with taken_over(encrypted, stack, database_url, f"{NEW},{OLD}") as world:
+        ran = await command("event", amy, "app_opened", "--id", "e-1", "--at", A_MINUTE_AGO)
+        await recorded(world, 2)
+        paused = await command("pause", amy, "onboarding-guidance", "--reason", "call", "--id", "c-1")
+        entered = await command("enter", amy, "win-back", "--reason", "call")
+    assert (ran.code, paused.code, entered.code) == (2, 2, 2)
+    assert "which is not known here" in ran.err
+    assert f"The event was sent; sent again with `--id e-1 --at {A_MINUTE_AGO}` it counts once." in ran.err
+    assert (
+        f"The command may have been carried out: `starter.py why {amy}` says so; given again with `--id c-1` it is not"
+        " repeated." in paused.err
+    )
+    assert f"may have been carried out: `starter.py why {amy}` says so.\n" in entered.err
+    assert ran.err.count("\n") == paused.err.count("\n") == 1
 
 
 async def test_a_rejected_event_is_corrected_and_sent_again(world: Live, run: Run) -> None:
