@@ -6,7 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -32,11 +32,28 @@ def chromium() -> str:
 
 
 @asynccontextmanager
-async def page(width: int = 1440, height: int = 1000) -> AsyncIterator[Page]:
-    """An empty page, gone with its browser at the end of the block."""
+async def browser() -> AsyncIterator[Browser]:
+    """A browser, gone at the end of the block."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        running = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         try:
-            yield await browser.new_page(viewport={"width": width, "height": height}, timezone_id="Asia/Shanghai")
+            yield running
         finally:
-            await browser.close()
+            await running.close()
+
+
+@asynccontextmanager
+async def page_of(browser: Browser, width: int = 1440, height: int = 1000) -> AsyncIterator[Page]:
+    """An empty page that shares no cookie with another, gone at the end of the block."""
+    page = await browser.new_page(viewport={"width": width, "height": height}, timezone_id="Asia/Shanghai")
+    try:
+        yield page
+    finally:
+        await page.close()
+
+
+@asynccontextmanager
+async def page(width: int = 1440, height: int = 1000) -> AsyncIterator[Page]:
+    """An empty page of a browser of its own."""
+    async with browser() as running, page_of(running, width, height) as empty:
+        yield empty

@@ -23,7 +23,7 @@ EXAMPLES_OF_JOURNEYS = _number(6, long=24)
 SCRIPTS_REPLAYED = _number(4, long=6)
 """Lives of which each task replays the whole."""
 
-BACKLOG = _number(1_000, long=5_000)
+BACKLOG = _number(1_000, long=3_000)
 """Events that wait for the first worker: several batches, and more than one history takes."""
 
 WAITING = _number(20, long=100)

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
 
-from playwright.async_api import Page, expect
+import pytest
+from playwright.async_api import Browser, Page, expect
 from pydantic import HttpUrl, SecretStr
 
 from activities.contracts import workflow_id
@@ -14,7 +15,7 @@ from activities.migrations import migrate
 from embedded import EmbeddedStack
 from payload_keys import PayloadKeys, fresh_key
 from settings import Settings
-from tests.browser import page as browser_page
+from tests import browser as browsers
 from tests.live import live
 from tests.ui.support import in_progress, open_card, open_list
 from web.app import codec_app, embedded_app
@@ -23,6 +24,13 @@ from web.server import served
 KEYS = PayloadKeys.parse(fresh_key(date(2026, 11, 27)))
 TOKEN = "a-long-random-token-of-hers"
 STAGE = "引入期"
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One for the pages of this module; each is a stranger to the others."""
+    async with browsers.browser() as running:
+        yield running
 
 
 @asynccontextmanager
@@ -42,10 +50,14 @@ async def set_in_the_browser(page: Page, endpoint: str) -> None:
 
 
 async def test_who_has_signed_in_to_the_codec_server_reads_the_card_in_the_ui(
-    stack: EmbeddedStack, database_url: str
+    stack: EmbeddedStack, database_url: str, browser: Browser
 ) -> None:
     """As in production: sign in once, and the pages of the UI are readable; the list needs no key at all."""
-    async with live(stack, database_url, keys=KEYS) as world, codec_server(stack) as endpoint, browser_page() as page:
+    async with (
+        live(stack, database_url, keys=KEYS) as world,
+        codec_server(stack) as endpoint,
+        browsers.page_of(browser) as page,
+    ):
         customer = world.customer("amy")
         await in_progress(world, customer)
         await page.goto(f"{endpoint}/sign-in")
@@ -59,9 +71,11 @@ async def test_who_has_signed_in_to_the_codec_server_reads_the_card_in_the_ui(
         await expect(card.get_by_role("table").nth(1)).to_contain_text("onboarding-guidance: welcome")
 
 
-async def test_without_the_codec_server_the_ui_shows_no_content(stack: EmbeddedStack, database_url: str) -> None:
+async def test_without_the_codec_server_the_ui_shows_no_content(
+    stack: EmbeddedStack, database_url: str, browser: Browser
+) -> None:
     """The customer is found, and neither the card nor the history says anything of them."""
-    async with live(stack, database_url, keys=KEYS) as world, browser_page() as page:
+    async with live(stack, database_url, keys=KEYS) as world, browsers.page_of(browser) as page:
         customer = world.customer("amy")
         await in_progress(world, customer)
         await open_list(page, stack, f'CustomerId = "{customer}"')
@@ -78,7 +92,7 @@ async def test_without_the_codec_server_the_ui_shows_no_content(stack: EmbeddedS
         assert [word for word in words for one in shown if word in one] == []
 
 
-async def test_an_embedded_stack_with_keys_shows_the_card_by_itself() -> None:
+async def test_an_embedded_stack_with_keys_shows_the_card_by_itself(browser: Browser) -> None:
     """`starter.py up` tells its UI where the codec server is; nobody has to sign in."""
     async with EmbeddedStack(codec=True) as stack:
         await migrate(stack.database_url)
@@ -95,7 +109,7 @@ async def test_an_embedded_stack_with_keys_shows_the_card_by_itself() -> None:
         async with (
             live(stack, stack.database_url, keys=KEYS) as world,
             served(embedded_app(settings), stack.folder.memory.ports["web"]),
-            browser_page() as page,
+            browsers.page_of(browser) as page,
         ):
             await in_progress(world, "C-1")
             await open_list(page, stack, 'CustomerId = "C-1"')
