@@ -84,7 +84,9 @@ def _parts(node: nodes.Node) -> Iterator[tuple[nodes.Node, frozenset[str]]]:
             nodes.Filter(name="default" | "d", node=nodes.Node() as asked)
             | nodes.Test(name="defined" | "undefined", node=asked)
         ):
-            yield from ((part, frozenset({_name(asked) or ""})) for part in node.iter_child_nodes())
+            yield asked, frozenset({_name(asked) or ""})
+            # What stands in its place has to be there itself.
+            yield from ((part, _NONE) for part in node.iter_child_nodes(exclude=("node",)))
         case _:
             yield from ((part, _NONE) for part in node.iter_child_nodes())
 

@@ -29,7 +29,8 @@ async def note_keys(pool: Pool, keys: Iterable[KeyMark]) -> None:
     marks = list(keys) or [NO_KEY]
     await pool.execute(
         """
-        INSERT INTO payload_key (key_id, key_check) SELECT * FROM unnest($1::text[], $2::text[])
+        -- In one order for all: workers with other orders of the same keys would wait for each other.
+        INSERT INTO payload_key (key_id, key_check) SELECT * FROM unnest($1::text[], $2::text[]) ORDER BY 1, 2
         ON CONFLICT (key_id, key_check) DO UPDATE SET noted_at = now()
         """,
         [id for id, _ in marks],

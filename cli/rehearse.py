@@ -31,6 +31,7 @@ from cli.show import print_table, progress
 from cli.tabular import Reject, Rejects
 from journeys.names import Channel, ProductId
 from rules.assumed import SUITED, assumed_product, product_ids
+from rules.customer_id import mask_numbers
 
 CONSENTS: Mapping[str, Sequence[Channel]] = {"inbox": (Channel.INBOX,), "all": tuple(Channel), "none": ()}
 
@@ -60,7 +61,7 @@ def rehearse(
     known = tuple(map(assumed_product, named)) if products is None else read_products(products)
     everybody = replace(EVERYBODY, zone=str(options.zone))
     world = paper_world(CONSENTS[consent], also, everybody, investor=SUITED, products=known)
-    notes = [*_of_products(named, products), *assumptions(options, consent)]
+    first = [*_not_entered(also), *_of_products(named, products)]
     last = None if until is None else _end_of(until, options)
     books = read_books(facts) if facts else {}
     started = perf_counter()
@@ -69,15 +70,12 @@ def rehearse(
         rehearsal = Rehearsal(read, world, last or read.last, books, with_tables=out is not None)
         summary, rejects = _run(rehearsal, out, processes or processors())
     ends = rehearsal.until.astimezone(options.zone)
-    for note in _of_products(named, products):
+    for note in first:
         click.echo(note)
     _tell(summary, read.row_count / (perf_counter() - started), ends, options.zone)
     if out is not None:
-        _report(summary, file, out, notes, ends)
-    with Rejects(file, out / "rejects.csv" if out else None) as rejected:
-        for reject in sorted((*read.rejects, *rejects), key=lambda reject: reject.line):
-            rejected.add(reject)
-    rejected.leave()
+        _report(summary, file, out, [*first, *assumptions(options, consent)], ends)
+    _leave(sorted((*read.rejects, *rejects), key=lambda reject: reject.line), summary, file, out)
 
 
 def assumptions(options: PlayOptions, consent: str) -> Sequence[str]:
@@ -99,6 +97,13 @@ def assumptions(options: PlayOptions, consent: str) -> Sequence[str]:
         f"{told} is history and cannot react to a message: conversions here show the book-keeping, not an effect."
     )
     return notes
+
+
+def _not_entered(also: Sequence[str]) -> Iterator[str]:
+    """The journeys that were asked for and that are in no table, as a file has no commands."""
+    for journey in to_rehearse(also):
+        if journey.name in also and not journey.starts_on:
+            yield f"{journey.name}: nobody enters it by an event (it has no starts_on)"
 
 
 def _of_products(named: Sequence[ProductId], file: Path | None) -> Iterator[str]:
@@ -129,6 +134,17 @@ def _live(rehearsal: Rehearsal, processes: int, tables: TableFiles | None) -> tu
             rejects += part.rejects
             show(summary.customers)
     return summary, rejects
+
+
+def _leave(rejects: Sequence[Reject], summary: Summary, file: Path, out: Path | None) -> None:
+    """Write the rejects down; where nothing else was in the file, the first says at once what is wrong with it."""
+    if rejects and not summary.customers:
+        first = rejects[0]
+        click.echo(f"No row could be taken. Line {first.line}: {mask_numbers(first.reason)}.", err=True)
+    with Rejects(file, out / "rejects.csv" if out else None) as rejected:
+        for reject in rejects:
+            rejected.add(reject)
+    rejected.leave()
 
 
 def _report(summary: Summary, file: Path, out: Path, notes: Sequence[str], until: datetime) -> None:

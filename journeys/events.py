@@ -36,9 +36,14 @@ TIME = re.compile(
 
 
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_EXACT_BELOW = 10.0**11
+"""A float has fifteen digits that are surely those that were sent; an amount has four behind the point."""
 
 
 def _decimal(value: object) -> object:
+    """A number is taken as well where it has all its digits: some senders have nothing else."""
+    if isinstance(value, float) and abs(value) >= _EXACT_BELOW:
+        raise ValueError('write so large an amount as text, as in "1000.00": as a JSON number it loses digits')
     if isinstance(value, str) and not _DECIMAL.fullmatch(value):
         raise ValueError("write the amount as a decimal, as in 1000.00")
     return value

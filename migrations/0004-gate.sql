@@ -174,19 +174,22 @@ CREATE TABLE channel_address (
 CREATE INDEX channel_address_active ON channel_address (customer_id, channel) WHERE active;
 
 -- Whoever writes an address: the gates judge anew. One that is told later than the customer was lost opens the channel.
-CREATE FUNCTION note_address() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+-- Of this and of every function that runs as the owner: where tables are looked for is pinned, temporary ones last, and
+-- nobody may call it who was not given that. Else a login could plant a table, and triggers of its own with it.
+CREATE FUNCTION note_address() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     UPDATE customer SET version = version + 1 WHERE customer_id = NEW.customer_id;
     UPDATE reachability SET reachable = true, at = NEW.at
     WHERE customer_id = NEW.customer_id AND channel = NEW.channel AND NEW.active AND NOT reachable AND at < NEW.at;
     RETURN NULL;
 END $$;
+REVOKE EXECUTE ON FUNCTION note_address() FROM PUBLIC;
 CREATE TRIGGER addresses AFTER INSERT OR UPDATE ON channel_address FOR EACH ROW EXECUTE FUNCTION note_address();
 
 -- How a backend tells an address, or with `is_active` false that it is gone. The customer is locked first, as by everybody
 -- who writes about one: a statement that locked the address first could wait for an import that waits for it.
 CREATE FUNCTION tell_address(who text, by_channel text, told text, is_active boolean DEFAULT true) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM FROM customer WHERE customer_id = who FOR NO KEY UPDATE;
     IF NOT FOUND THEN
@@ -272,11 +275,12 @@ BEGIN
     RAISE EXCEPTION 'a touch that is % does not become %', OLD.outcome, NEW.outcome;
 END $$;
 CREATE FUNCTION name_at_provider(which bigint, name text) RETURNS boolean LANGUAGE plpgsql
-SECURITY DEFINER SET search_path FROM CURRENT AS $$
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     UPDATE touch SET provider_id = name WHERE touch_id = which AND provider_id IS NULL AND name IS NOT NULL;
     RETURN FOUND;
 END $$;
+REVOKE EXECUTE ON FUNCTION name_at_provider(bigint, text) FROM PUBLIC;
 -- Which keys of SOJOURN_PAYLOAD_KEYS workers run with, so that a command with another one is refused before it sends
 -- what no worker could read. An empty id stands for a worker without keys. The digest tells two keys of one id apart.
 -- Workers move `noted_at` on while they run: a key that they do not have any more falls behind the others.

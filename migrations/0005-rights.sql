@@ -15,7 +15,7 @@ EXCEPTION
 END $$;
 
 -- Only the owner of the tables may call it; it is called again by each migration that adds a table.
-CREATE FUNCTION grant_to_application() RETURNS boolean LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION grant_to_application() RETURNS boolean LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sojourn_app') THEN
         RETURN false;
@@ -45,7 +45,7 @@ BEGIN
     GRANT INSERT, UPDATE ON customer, journey_run, touch_hold, reachability, product, channel_address TO sojourn_app;
     GRANT INSERT, UPDATE, DELETE ON rejected_event TO sojourn_app;
     GRANT INSERT, DELETE ON touch_postponed TO sojourn_app;
-    GRANT EXECUTE ON FUNCTION tell_address(text, text, text, boolean) TO sojourn_app;
+    GRANT EXECUTE ON FUNCTION tell_address(text, text, text, boolean), name_at_provider(bigint, text) TO sojourn_app;
     RETURN true;
 END $$;
 REVOKE EXECUTE ON FUNCTION grant_to_application() FROM PUBLIC;
@@ -59,7 +59,8 @@ CREATE POLICY touch_is_settled ON touch FOR UPDATE
     USING (outcome IN ('claimed', 'in_doubt')) WITH CHECK (outcome IN ('in_doubt', 'sent', 'failed'));
 
 -- The numbers of gate changes are given out under a lock that the role may not take by itself.
-ALTER FUNCTION note_gate_change() SECURITY DEFINER SET search_path FROM CURRENT;
+ALTER FUNCTION note_gate_change() SECURITY DEFINER SET search_path = public, pg_temp;
+REVOKE EXECUTE ON FUNCTION note_gate_change() FROM PUBLIC;
 
 -- migrate: rollback
 -- Forward only: mend with a new migration.

@@ -91,7 +91,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "To learn what helps, some customers do not get such messages.",
     ),
     "paused": ("旅程已暂停。", "The journey has been paused by us."),
-    "quiet_hours": ("现为免打扰时段，稍后发送。", "It is a quiet time now: the message follows later."),
+    "quiet_hours": (
+        "现为免打扰时段，届时将再次核对后决定是否发送。",
+        "It is a quiet time now; it is decided again then whether the message is sent.",
+    ),
     "cap": ("为避免打扰，近期消息数量已达上限。", "You have had enough messages from us lately."),
     "class_not_carried": ("该渠道不用于此类消息。", "This channel is not used for such messages."),
     "not_approved": ("消息内容尚未通过审核或审核已过期。", "The text is not approved, or its approval has ended."),
@@ -126,9 +129,17 @@ REASONS: Mapping[str, tuple[str, str]] = {
 
 
 HOLDS: Mapping[str, tuple[str, str]] = {
-    "brake": ("该消息已暂缓发送。", "We have put this message on hold."),
+    "brake": (
+        "该消息已暂缓发送，届时将再次核对后决定是否发送。",
+        "We have put this message on hold; it is decided again then whether it is sent.",
+    ),
+    "cap": (
+        "为避免打扰，近期消息数量已达上限，届时将再次核对后决定是否发送。",
+        "You have had enough messages from us lately; it is decided again then whether this one is sent.",
+    ),
 }
-"""Of a touch that is held, where the sentence for one that was not sent would say too much."""
+"""Of a touch that is held, where the sentence for one that was not sent is another. None promises that it is sent:
+every gate is asked again, and the customer may have opted out since."""
 
 
 def label(name: str, language: Language) -> str:
@@ -146,7 +157,7 @@ def reason(name: str, language: Language) -> str:
 
 
 def hold_reason(name: str, language: Language) -> str:
-    """Why a touch is held, as a sentence: it may go out yet."""
+    """Why a touch is held, as a sentence; "then" is the time until which it is held."""
     return _in(HOLDS.get(name), language) or reason(name, language)
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import count
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from activities.local_time import resolve_local_time
@@ -51,7 +52,8 @@ class Story:
     """One customer in one journey. Each word answers a new story, so that a beginning can be shared."""
 
     journey: Journey
-    trigger: Trigger
+    trigger: Trigger | None
+    """What begins it on day 0; none for a journey that is entered by command."""
     world: PaperWorld
     events: Sequence[Happening] = ()
     books: Sequence[PaperEvent] = ()
@@ -211,15 +213,26 @@ class Story:
         match self.trigger:
             case StageEntered(stage=stage, from_=from_):
                 begins = StageChanged(from_ or _before(stage), stage, START, "story")
+            case None:
+                events.insert(0, PaperCommand(START, _entry(self.journey)))
+            case EventType() as event:
+                events.insert(0, PaperEvent(START, event, data={self.journey.key or "": "the first"}))
             case _:
-                events.insert(0, PaperEvent(START, self.trigger, data={self.journey.key or "": "the first"}))
+                assert_never(self.trigger)
         record = Record()
         self.world.live(CustomerId(self.customer_id), events, until, record, self.books, begins)
         return record
 
 
 def story(journey: Journey, *, starts_on: Trigger | None = None) -> Story:
-    """Tell a story of a journey; `starts_on` chooses one of several triggers, or stands for a command's entry."""
+    """Tell a story of a journey; `starts_on` chooses one of several triggers. Without triggers it begins by ENTER.
+
+    `InputError` if `starts_on` is given for a journey that nothing starts.
+    """
+    if starts_on is not None and not journey.starts_on:
+        raise InputError(
+            f"{journey.name} has no starts_on: leave it out of the story as well, which then begins by ENTER"
+        )
     values = with_templates(journey.model_copy(update={"state": "live"}), templates())
     world = PaperWorld(
         Catalogue.of([values]),
@@ -229,7 +242,13 @@ def story(journey: Journey, *, starts_on: Trigger | None = None) -> Story:
         investor=Investor(risk_class=CUSTOMER.risk_class, assessed_until=LAST),
         products=products_named([journey]),
     )
-    return Story(journey, starts_on or journey.starts_on[0], world)
+    return Story(journey, starts_on or next(iter(journey.starts_on), None), world)
+
+
+def _entry(journey: Journey) -> Command:
+    """A person lets the customer in."""
+    key = "the first" if journey.key else ""
+    return Command("entry", Verb.ENTER, journey.name, "staff", "a story", key)
 
 
 def _before(stage: Stage) -> Stage | None:

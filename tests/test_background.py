@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -69,3 +70,54 @@ async def test_what_the_block_raises_is_raised() -> None:
     with pytest.raises(ValueError, match="of the block"):
         async with in_background(failing(asyncio.Event())):
             raise ValueError("of the block")
+
+
+async def test_a_failure_in_the_turn_in_which_the_block_ends_is_raised() -> None:
+    """The block has run to its end by then: it is not cancelled, and the failure is not lost."""
+    now, to_its_end = asyncio.Event(), False
+
+    async def block() -> None:
+        nonlocal to_its_end
+        async with in_background(failing(now)):
+            now.set()
+            await asyncio.sleep(0)
+            to_its_end = True
+
+    with pytest.raises(EngineError, match="it cannot go on"):
+        await block()
+    task = asyncio.current_task()
+    assert task is not None
+    assert (to_its_end, task.cancelling()) == (True, 0)
+
+
+async def test_a_failure_while_the_work_is_ended_is_raised() -> None:
+    """What it could not put away is told."""
+    begun = asyncio.Event()
+
+    async def untidy() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise EngineError("it cannot be ended")
+
+    with pytest.raises(EngineError, match="it cannot be ended"):
+        async with in_background(untidy()):
+            await begun.wait()
+
+
+async def test_a_block_that_does_not_heed_its_end_leaves_no_cancellation_behind() -> None:
+    """Whoever goes on after the failure is not taken for somebody who was cancelled."""
+    now = asyncio.Event()
+
+    async def block() -> None:
+        async with in_background(failing(now)):
+            now.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    with pytest.raises(EngineError, match="it cannot go on"):
+        await block()
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0

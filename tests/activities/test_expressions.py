@@ -16,7 +16,7 @@ CONDITIONS = st.recursive(
     ),
     max_leaves=4,
 )
-WORDS = st.sampled_from(["x", "{{ a }}", "{{ a | default('x') }}"])
+WORDS = st.sampled_from(["x", "{{ a }}", "{{ a | default('x') }}", "{{ a | default(a) }}", "{{ c | default(a) }}"])
 BRANCHES = st.tuples(CONDITIONS, WORDS, CONDITIONS, WORDS, WORDS).map(
     lambda parts: "{{% if {} %}}{}{{% elif {} %}}{}{{% else %}}{}{{% endif %}}".format(*parts)
 )

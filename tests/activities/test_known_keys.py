@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -9,10 +10,12 @@ import pytest
 from activities.database import Connection, Pool
 from activities.known_keys import NO_KEY, NOTE_AGAIN, NOTED_FOR, keep_noting, known_keys, note_keys
 from background import in_background
+from tests.activities.conftest import Connect
 
 OLD, NEW = ("2026-11", "0a1b2c3d"), ("2026-12", "4e5f6071")
 AGE = "UPDATE payload_key SET noted_at = noted_at - $1::interval"
 OFTEN = timedelta(milliseconds=10)
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 async def test_a_key_that_no_worker_has_any_more_is_forgotten(pool: Pool, owner: Connection) -> None:
@@ -33,6 +36,22 @@ async def test_workers_that_encrypt_nothing_any_more_are_forgotten_too(pool: Poo
     await owner.execute(AGE, NOTED_FOR)
     await note_keys(pool, [NEW])
     assert await known_keys(owner) == {NEW}
+
+
+async def test_workers_that_name_their_keys_in_another_order_do_not_wait_for_each_other(
+    pool: Pool, connected: Connect
+) -> None:
+    """As while the first key is changed: whatever the order, the note of the same key is taken first."""
+    await note_keys(pool, [OLD, NEW])
+    holding, watching = await connected(), await connected()
+    async with holding.transaction():
+        await holding.execute("SELECT FROM payload_key WHERE key_id = $1 FOR UPDATE", OLD[0])
+        noting = asyncio.create_task(note_keys(pool, [NEW, OLD]))
+        while not await watching.fetchval(WAITING):
+            assert not noting.done()
+        free = await watching.fetch("SELECT key_id FROM payload_key FOR UPDATE SKIP LOCKED")
+    await noting
+    assert [row["key_id"] for row in free] == [NEW[0]]
 
 
 async def test_a_worker_notes_its_keys_as_long_as_it_runs(pool: Pool, owner: Connection) -> None:

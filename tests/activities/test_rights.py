@@ -19,6 +19,28 @@ BOOKS = (
     "SELECT relname::text FROM pg_class JOIN pg_trigger ON tgrelid = pg_class.oid"
     " WHERE tgname = 'append_only' ORDER BY relname"
 )
+DEFINERS = """
+    SELECT pg_proc.oid::regprocedure::text, proconfig, has_function_privilege('public', pg_proc.oid, 'EXECUTE')
+    FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+    WHERE prosecdef AND nspname NOT IN ('pg_catalog', 'information_schema')
+"""
+# Tables of the names that our functions write to, in the place where PostgreSQL looks first if it is not told where.
+DECOYS = """
+    CREATE TEMP TABLE customer AS SELECT 'C-1' AS customer_id, 1 AS version;
+    CREATE TEMP TABLE touch AS SELECT 1::bigint AS touch_id, NULL AS provider_id;
+    CREATE TEMP TABLE channel_address (customer_id text, channel text, address text, active boolean, at timestamptz,
+                                       PRIMARY KEY (customer_id, channel, address));
+    CREATE FUNCTION pg_temp.lift() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        DELETE FROM public.touch;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER lift BEFORE UPDATE ON touch FOR EACH ROW EXECUTE FUNCTION pg_temp.lift();
+    CREATE TRIGGER lift BEFORE INSERT ON channel_address FOR EACH ROW EXECUTE FUNCTION pg_temp.lift();
+    GRANT ALL ON customer, touch, channel_address TO PUBLIC
+"""
+TELLS = "SELECT tell_address('C-1', 'wechat', 'oNEW')"
+NAMES = "SELECT name_at_provider(touch_id, 'theirs') FROM generate_series(1, 9) AS touch_id"
 CHANGES = [
     "UPDATE touch SET facts = '{}'",
     "UPDATE touch SET verdicts = '[]'",
@@ -165,3 +187,57 @@ async def test_a_login_of_its_own_cannot_rewrite_the_books_whatever_role_it_take
     for change in CHANGES:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await worker_login.execute(change)
+
+
+@pytest.fixture
+async def stranger(database_url: str, stack: EmbeddedStack, owner: Connection) -> AsyncIterator[Connection]:
+    """A login of the same database that was given nothing."""
+    await owner.execute("CREATE ROLE a_stranger LOGIN PASSWORD 'test'")
+    login = await connect(database_url.replace(f"sojourn:{stack.secret('postgres')}@", "a_stranger:test@"))
+    yield login
+    await login.close()
+    await owner.execute("DROP OWNED BY a_stranger")
+    await owner.execute("DROP ROLE a_stranger")
+
+
+@pytest.mark.parametrize("call", [TELLS, NAMES])
+async def test_who_may_call_a_function_of_the_owner_does_not_become_the_owner(
+    owner: Connection, stranger: Connection, call: str
+) -> None:
+    """It does not run the triggers of a temporary table that has the name of one of ours."""
+    await put_touch(owner)
+    await owner.execute("GRANT EXECUTE ON FUNCTION tell_address, name_at_provider TO a_stranger")
+    await stranger.execute(DECOYS)
+    await stranger.execute(call)
+    assert await owner.fetchval("SELECT count(*) FROM touch") == 1
+    for decoy in ("SELECT FROM channel_address", "SELECT FROM touch WHERE provider_id IS NOT NULL"):
+        assert await stranger.fetch(decoy) == []
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        TELLS,
+        NAMES,
+        "CREATE TRIGGER mine AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION note_address()",
+        "CREATE TRIGGER mine AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION note_gate_change()",
+    ],
+)
+async def test_a_login_that_was_given_nothing_calls_no_function_of_the_owner(
+    owner: Connection, stranger: Connection, attempt: str
+) -> None:
+    """Nor does it put one behind a table of its own, whose rows it would believe."""
+    await put_touch(owner)
+    await stranger.execute("CREATE TEMP TABLE mine (customer_id text, channel text, active boolean, at timestamptz)")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await stranger.execute(attempt)
+
+
+async def test_every_function_of_the_owner_looks_for_tables_where_ours_are_and_is_not_for_all(
+    owner: Connection,
+) -> None:
+    """Also those that come later: what is not told to look into `pg_temp` last looks there first."""
+    definers = await owner.fetch(DEFINERS)
+    assert definers
+    for name, settings, for_all in definers:
+        assert (name, settings, for_all) == (name, ["search_path=public, pg_temp"], False)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 
@@ -180,6 +183,28 @@ def test_a_schema_says_in_words_what_every_field_is(name: str) -> None:
 def test_a_number_is_taken_as_text_and_an_amount_as_a_number(name: str, data: dict[str, Any]) -> None:
     """A CSV has only text, and some senders have only numbers."""
     assert is_taken({**good(name), "data": data})
+
+
+@pytest.mark.parametrize(
+    ("amount", "taken"),
+    [
+        (99999999999.9999, True),
+        (100000000000.5, False),
+        (12345678901234.5678, False),
+        (100000000000, True),
+        ("12345678901234.5678", True),
+    ],
+)
+def test_an_amount_that_loses_digits_as_a_number_is_refused(amount: object, taken: bool) -> None:
+    """What is kept is what was sent: a float has fifteen digits, four of them behind the point."""
+    assert is_taken({**good("deposit_made"), "data": {"amount": amount}}) is taken
+
+
+@given(st.decimals(min_value=0, max_value="99999999999.9999", places=4))
+def test_an_amount_that_is_taken_as_a_number_has_all_its_digits(amount: Decimal) -> None:
+    """Also when it was read by a JSON library as a float."""
+    data = EVENTS["deposit_made"].data.model_validate({"amount": json.loads(str(amount))})
+    assert data.model_dump()["amount"] == amount
 
 
 def test_check_tells_what_is_stale_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

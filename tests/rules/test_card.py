@@ -20,7 +20,7 @@ from journeys.templates import templates
 from rules import card, gates, suitability
 from rules.definitions import define
 from rules.state import CustomerState, EndedNote, Lifecycle, Phase, Run, TouchNote
-from rules.wording import LABELS, REASONS, reason
+from rules.wording import LABELS, REASONS, hold_reason, reason
 from workflows.customer import CANCEL_REFUSED
 
 MONDAY = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
@@ -128,10 +128,20 @@ def test_the_card_says_where_a_customer_stands_and_what_comes_next(onboarding: R
 def test_the_card_says_why_a_touch_is_held(onboarding: Run) -> None:
     """Until when, and a sentence that may be said to the customer, in the card's language."""
     onboarding.step, onboarding.phase, onboarding.held_for = StepId("first-product"), Phase.HELD, "brake"
-    assert "**held until 2026-03-05 04:00 UTC · We have put this message on hold.**" in card.render(
-        customer(onboarding)
+    assert (
+        "**held until 2026-03-05 04:00 UTC · We have put this message on hold; it is decided again then whether"
+        " it is sent.**"
+    ) in card.render(customer(onboarding))
+    assert "该消息已暂缓发送，届时将再次核对后决定是否发送。" in card.render(
+        customer(onboarding, language=Language.CHINESE)
     )
-    assert "该消息已暂缓发送。" in card.render(customer(onboarding, language=Language.CHINESE))
+
+
+@pytest.mark.parametrize("gate", ["brake", gates.QUIET_HOURS, gates.CAP])
+def test_a_held_touch_is_not_promised(gate: str) -> None:
+    """What the customer refuses before it is looked at again withholds it: nobody knows before whether it goes out."""
+    assert hold_reason(gate, Language.CHINESE).endswith("，届时将再次核对后决定是否发送。")
+    assert "it is decided again then whether" in hold_reason(gate, Language.ENGLISH)
 
 
 def test_a_brake_that_drops_is_told_as_what_it_is() -> None:

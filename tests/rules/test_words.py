@@ -290,6 +290,22 @@ def test_a_keyed_journey_has_a_run_for_each_key() -> None:
     assert told.touches() == ["day 3 welcome", "day 4 welcome"]
 
 
+@pytest.mark.parametrize("key", [None, "product"])
+def test_a_journey_that_nothing_starts_begins_by_command(key: str | None) -> None:
+    """Its story does, too, as if ENTER were given on day 0."""
+    told = trial(wait(days(3)), WELCOME, starts_on=(), key=key)
+    assert told.touches() == ["day 3 welcome"]
+    assert told.ends() == ["day 3 completed"]
+
+
+def test_what_cannot_start_a_journey_cannot_begin_its_story() -> None:
+    """An event that nobody enters by would tell a story of nothing."""
+    with pytest.raises(
+        InputError, match="trial has no starts_on: leave it out of the story as well, which then begins"
+    ):
+        story(_journey(WELCOME, starts_on=()), starts_on=app_registered)
+
+
 def test_an_entry_condition_keeps_others_out() -> None:
     """Only customers with the tag enter."""
     told = trial(WELCOME, entry=tag("invited"))
