@@ -171,8 +171,9 @@ def _still_open(event: Outgoing, fate: Fate | None, view: CustomerView | None, f
     if failures:
         often = "once" if failures == 1 else f"{failures:,} times"
         return (
-            f"the customer's workflow task has failed {often}, and is tried again: what was sent is kept, and takes effect as soon as the task succeeds. If a worker is running, its"
-            " log and the customer's page in the Temporal UI say what the workflow stumbles over"
+            f"the customer's workflow task has failed {often}, and is tried again: what was sent is kept, and takes"
+            " effect as soon as the task succeeds. If a worker is running, its log and the customer's page in the"
+            " Temporal UI say what the workflow stumbles over"
         )
     if view is None:
         return (
