@@ -62,7 +62,9 @@ async def send(
             input=Payloads(payloads=start),
             signal_name=name,
             signal_input=Payloads(payloads=arguments),
-        )
+        ),
+        # As every client does: a workflow that is just ending takes no signal for a moment.
+        retry=True,
     )
 
 
