@@ -20,7 +20,7 @@ from temporalio.worker import Worker
 from activities.channels.calls import AT_ONCE
 from activities.channels.registry import open_channels
 from activities.contracts import TASK_QUEUE, channel_queue
-from activities.database import may_rewrite_books, open_pool
+from activities.database import may_rewrite_books, membership_told, open_pool
 from activities.known_keys import keep_noting, note_keys
 from activities.migrations import ensure_migrated
 from activities.registry import Activities
@@ -69,7 +69,8 @@ async def open_world(settings: Settings, journeys: Sequence[Published]) -> Async
         async with pool.acquire() as connection:
             if await may_rewrite_books(connection):
                 log.warning("this login may rewrite the books: see Database rights in docs/production.md")
-        await store_templates(pool, [t for p in [*published().values(), *journeys] for t in p.templates.values()])
+        with membership_told():
+            await store_templates(pool, [t for p in [*published().values(), *journeys] for t in p.templates.values()])
         channels = await stack.enter_async_context(open_channels(settings))
         yield World(
             pool=pool,

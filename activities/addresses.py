@@ -43,7 +43,7 @@ async def _active(connection: AnyConnection, told: Told) -> dict[tuple[CustomerI
 async def _let_go(connection: AnyConnection, told: Told) -> None:
     await connection.execute(
         """
-        UPDATE channel_address AS known SET active = false, at = now()
+        UPDATE channel_address AS known SET active = false, at = clock_timestamp()
         FROM unnest($1::text[], $2::text[]) AS asked (customer_id, channel)
         WHERE (known.customer_id, known.channel) = (asked.customer_id, asked.channel) AND known.active
           AND NOT EXISTS (SELECT FROM unnest($3::text[], $4::text[], $5::text[]) AS kept (customer_id, channel, address)
@@ -55,13 +55,16 @@ async def _let_go(connection: AnyConnection, told: Told) -> None:
 
 
 async def _tell(connection: AnyConnection, told: Told) -> None:
-    """The first is the latest, by as little as a time can differ."""
+    """The first is the latest, by as little as a time can differ; dated once the customer is locked, not when a long
+    import began.
+    """
     rows = [(*of, address, place) for of, addresses in told.items() for place, address in enumerate(addresses)]
     await connection.execute(
         """
+        WITH told AS MATERIALIZED (SELECT clock_timestamp() AS at)
         INSERT INTO channel_address (customer_id, channel, address, at)
-        SELECT customer_id, channel, address, now() - place * interval '1 microsecond'
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::int[]) AS new (customer_id, channel, address, place)
+        SELECT customer_id, channel, address, told.at - place * interval '1 microsecond'
+        FROM told, unnest($1::text[], $2::text[], $3::text[], $4::int[]) AS new (customer_id, channel, address, place)
         ON CONFLICT (customer_id, channel, address) DO UPDATE SET active = true, at = excluded.at
         """,
         *columns(rows, 4),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -91,6 +92,18 @@ async def restrict(connection: Connection) -> None:
             CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
         """
     )
+
+
+@contextmanager
+def membership_told() -> Iterator[None]:
+    """DatabaseError if the login lacks a right that the role of the running product would give it."""
+    try:
+        yield
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise DatabaseError(
+            f"The login of DATABASE_URL is no member of sojourn_app, or does not inherit its rights ({error}): let an"
+            " administrator run `GRANT sojourn_app TO …` (Database rights in docs/production.md)."
+        ) from error
 
 
 async def may_rewrite_books(connection: AnyConnection) -> bool:

@@ -14,7 +14,7 @@ from pogo_core.migration import Migration, topological_sort
 from pogo_core.util import migrate as pogo
 from pogo_core.util import sql
 
-from activities.database import Connection, connect
+from activities.database import Connection, connect, membership_told
 from errors import DatabaseError, MigrationMissing
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -29,14 +29,17 @@ _quiet.setLevel(logging.ERROR)
 async def migrate(database_url: str, folder: Path = MIGRATIONS) -> list[str]:
     """Apply what is missing, in order, each in a transaction of its own; return the names of what was applied.
 
-    Two at once wait for each other. DatabaseError names the migration that failed, and why.
+    Two at once wait for each other. DatabaseError names the migration that failed, and why, or says that the login
+    may not migrate.
     """
     async with _locked(database_url) as connection:
-        missing = await _missing(connection, folder)
         try:
+            missing = await _missing(connection, folder)
             await pogo.apply(connection, folder, schema_name=_SCHEMA, logger=_quiet)
         except BadMigrationError as error:
             raise _failed(error) from error
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise _not_the_owner(error) from error
         return missing
 
 
@@ -50,8 +53,10 @@ async def pending(database_url: str, folder: Path = MIGRATIONS) -> list[str]:
 
 
 async def ensure_migrated(database_url: str, folder: Path = MIGRATIONS) -> None:
-    """MigrationMissing if the database is older than this code."""
-    if missing := await pending(database_url, folder):
+    """MigrationMissing if the database is older than this code; DatabaseError if the login may not look."""
+    with membership_told():
+        missing = await pending(database_url, folder)
+    if missing:
         raise MigrationMissing(f"The database lacks {', '.join(missing)}: run `starter.py migrate` first.")
 
 
@@ -94,6 +99,16 @@ async def _locked(database_url: str) -> AsyncIterator[Connection]:
 def _failed(error: BadMigrationError) -> DatabaseError:
     """What went wrong in which file; nothing of that file was kept."""
     cause = error.__cause__
+    if isinstance(cause, asyncpg.InsufficientPrivilegeError):
+        return _not_the_owner(cause)
     detail = f" ({cause})" if isinstance(cause, asyncpg.PostgresError) else ""
     what = str(error).rstrip(".")
     return DatabaseError(f"{what}{detail}: nothing of it was kept. Correct it, then run `starter.py migrate` again.")
+
+
+def _not_the_owner(error: asyncpg.InsufficientPrivilegeError) -> DatabaseError:
+    """A worker's login, most likely: it may use the tables, and not make them."""
+    return DatabaseError(
+        f"The login of DATABASE_URL may not migrate ({error}): run `starter.py migrate` with the login that owns the"
+        " tables (Database rights in docs/production.md)."
+    )

@@ -1,14 +1,15 @@
 """Claims without an outcome: one that no provider has taken, for certain, is postponed, taken up again or given up.
 
-Whoever changes them holds the customer's row, so that nobody acts on what another is just about to change. What they
-are judged on before a provider is asked once more is written down beside them.
+Whoever changes that, or writes down beside it what a claim was judged on again, holds the customer's row, so that
+nobody acts on what another is just about to change. Tries of one touch may overlap: once a later one has asked a
+provider, what an earlier one learns of its own call says nothing of the touch any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from activities.customer_rows import lock_customers
+from activities.customer_rows import lock_customers, raise_versions
 from activities.database import PoolConnection
 from activities.gate_facts import Known
 from activities.touch_plan import TouchPlan
@@ -35,15 +36,45 @@ WHERE claimed.customer_id = $1 AND claimed.journey = $2 AND claimed.entry = $3
 RETURNING true
 """
 
-# $1-$5 the touch, which is as it was judged   $6-$12 the judgement
+# $1-$5 the touch   $6 the customer's version that it was judged at: who takes a touch up or postpones it raises that
+# $7-$13 the judgement; a hold that says what the last one said is not written down again
 _NOTE = """
-INSERT INTO touch_judgement (touch_id, untaken, judged_at, decision, reason, held_until, facts, verdicts)
-SELECT touch_id, $6::boolean, $7, $8, $9, $10, $11, $12 FROM touch
+WITH unchanged AS MATERIALIZED (
+    SELECT customer_id FROM customer WHERE customer_id = $1 AND version = $6 FOR NO KEY UPDATE
+), judged AS MATERIALIZED (
+    SELECT touch_id FROM touch JOIN unchanged USING (customer_id)
+    WHERE journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5 AND outcome = 'claimed'
+    FOR NO KEY UPDATE OF touch
+), noted AS (
+    INSERT INTO touch_judgement (touch_id, untaken, judged_at, decision, reason, held_until, facts, verdicts)
+    SELECT touch_id, $7, $8, $9, $10, $11, $12, $13
+    FROM judged LEFT JOIN LATERAL (
+        SELECT untaken, decision, reason, verdicts FROM touch_judgement AS before
+        WHERE before.touch_id = judged.touch_id ORDER BY judgement_id DESC LIMIT 1
+    ) AS last ON $9 = 'hold'
+    WHERE (last.untaken, last.decision, last.reason, last.verdicts)
+       IS DISTINCT FROM ($7::boolean, $9::text, $10::text, $13::jsonb)
+)
+SELECT EXISTS (SELECT FROM judged)
+"""
+
+# $1-$5 the touch, which no later try has asked a provider for   $6 the reason
+_POSTPONE = """
+INSERT INTO touch_postponed (customer_id, journey, entry, step, occurrence, reason)
+SELECT customer_id, journey, entry, step, occurrence, $6 FROM touch
 WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5 AND outcome = 'claimed'
-  AND $6 = EXISTS (SELECT FROM touch_postponed WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4
-                                                     AND occurrence = $5)
-FOR NO KEY UPDATE
+  AND NOT EXISTS (SELECT FROM touch_judgement AS again
+                  WHERE again.touch_id = touch.touch_id AND NOT again.untaken AND again.decision = 'send')
+ON CONFLICT DO NOTHING
 RETURNING true
+"""
+
+# $1-$6 the same   $7 the outcomes that it may have so far
+_FAIL = """
+UPDATE touch SET outcome = 'failed', reason = $6, settled_at = now()
+WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5 AND outcome = ANY($7::text[])
+  AND NOT EXISTS (SELECT FROM touch_judgement AS again
+                  WHERE again.touch_id = touch.touch_id AND NOT again.untaken AND again.decision = 'send')
 """
 
 
@@ -59,19 +90,22 @@ async def give_up_claims(
         await connection.executemany(_GIVE_UP, [(customer_id, *run, None, None, None) for run in runs])
 
 
-async def note_judgement(world: World, plan: TouchPlan, again: JudgedAgain) -> bool:
-    """Write down what a claimed touch was judged on again; false if it is not what it was judged as any more."""
-    return bool(await world.pool.fetchval(_NOTE, *plan.identity, *_judged(again)))
+async def note_judgement(world: World, plan: TouchPlan, known: Known, again: JudgedAgain) -> bool:
+    """Write down what a claimed touch was judged on again; false if the customer's facts have changed since.
+
+    Of a hold only what the last judgement did not say already.
+    """
+    return bool(await world.pool.fetchval(_NOTE, *plan.identity, known.version, *_judged(again)))
 
 
-async def give_up(world: World, plan: TouchPlan, reason: str, again: JudgedAgain) -> TouchSettled | None:
+async def give_up(world: World, plan: TouchPlan, known: Known, reason: str, again: JudgedAgain) -> TouchSettled | None:
     """Settle a touch for which no provider is asked again. None if somebody else was first.
 
     What nobody has taken has failed: the customer has nothing. The rest is in doubt.
     """
     async with world.pool.acquire() as connection, connection.transaction():
         await lock_customers(connection, [plan.customer_id])
-        if not await connection.fetchval(_NOTE, *plan.identity, *_judged(again)):
+        if not await connection.fetchval(_NOTE, *plan.identity, known.version, *_judged(again)):
             return None
         if again.untaken:
             await connection.execute(_GIVE_UP, *plan.identity, reason)
@@ -100,24 +134,38 @@ def _judged(again: JudgedAgain) -> tuple[object, ...]:
     )
 
 
-async def postpone(world: World, plan: TouchPlan, reason: str) -> bool:
-    """Write down that no provider has taken a claimed touch so far; false if its run is over, and the claim with it."""
+async def postpone(world: World, plan: TouchPlan, reason: str) -> TouchSettled | None:
+    """Write down that no provider has taken a claimed touch so far. None if it stays open.
+
+    If its run is over nobody asks again: it has failed. If another try has asked a provider since, that one settles it.
+    """
+    async with world.pool.acquire() as connection, connection.transaction():
+        # The lock, too; and what was judged while this try was under way is judged again.
+        await raise_versions(connection, [plan.customer_id])
+        if await connection.fetchval(_POSTPONE, *plan.identity, reason):
+            return None
+        return await _fail(connection, plan, reason, "in_doubt")
+
+
+async def fail_untaken(world: World, plan: TouchPlan, reason: str) -> TouchSettled | None:
+    """Settle a touch that its only call has not brought there. None if another try has asked since, and settles it."""
     async with world.pool.acquire() as connection, connection.transaction():
         await lock_customers(connection, [plan.customer_id])
-        return bool(
-            await connection.fetchval(
-                """
-                INSERT INTO touch_postponed (customer_id, journey, entry, step, occurrence, reason)
-                SELECT customer_id, journey, entry, step, occurrence, $6 FROM touch
-                WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
-                  AND outcome = 'claimed'
-                ON CONFLICT DO NOTHING
-                RETURNING true
-                """,
-                *plan.identity,
-                reason,
-            )
-        )
+        return await _fail(connection, plan, reason, "claimed", "in_doubt")
+
+
+async def _fail(connection: PoolConnection, plan: TouchPlan, reason: str, *outcomes: str) -> TouchSettled | None:
+    """What a touch has come to; none if it is open."""
+    await connection.execute(_FAIL, *plan.identity, reason, outcomes)
+    row = await connection.fetchrow(
+        """
+        SELECT outcome, reason FROM touch
+        WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+        """,
+        *plan.identity,
+    )
+    assert row is not None, "what was handed over was claimed"
+    return None if row["outcome"] == "claimed" else plan.settled(row["outcome"], row["reason"])
 
 
 async def take_up(world: World, plan: TouchPlan, known: Known, again: JudgedAgain) -> bool:

@@ -50,8 +50,23 @@ async def change_reachability(connection: AnyConnection, news: Sequence[News]) -
     return {row["customer_id"] for row in rows}
 
 
-async def note_gone(pool: Pool, customer_id: CustomerId, channel: Channel, at: datetime) -> None:
-    """Write down that a channel has said that it does not reach a customer any more; the gates judge anew."""
+async def note_gone(pool: Pool, customer_id: CustomerId, channel: Channel, at: datetime, tried: Sequence[str]) -> None:
+    """Write down that a channel has said that it does not reach a customer any more; the gates judge anew.
+
+    It said so of the addresses that it `tried`: while another one is active, nothing is known of that.
+    """
     async with pool.acquire() as connection, connection.transaction():
         await lock_customers(connection, [customer_id])
-        await raise_versions(connection, await change_reachability(connection, [(customer_id, channel, False, at)]))
+        row = await connection.fetchrow(
+            """
+            -- By the clock that dates addresses: whoever tells one after this is later.
+            SELECT least($4, clock_timestamp()) AS at, EXISTS (
+                SELECT FROM channel_address
+                WHERE customer_id = $1 AND channel = $2 AND active AND address <> ALL($3::text[])) AS elsewhere
+            """,
+            *(customer_id, channel, list(tried), at),
+        )
+        assert row is not None, "a query without a table answers one row"
+        if not row["elsewhere"]:
+            news = (customer_id, channel, False, row["at"])
+            await raise_versions(connection, await change_reachability(connection, [news]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -32,6 +34,9 @@ from activities.world import World
 from rules.gates import NextChannel, TryLater
 
 log = structlog.stdlib.get_logger(__name__)
+
+SEND_WITHIN = timedelta(seconds=25)
+"""Sooner than the server takes a try for lost, so that the next one seldom begins while it is still under way."""
 
 
 class Activities:
@@ -86,8 +91,9 @@ class Activities:
 
     @activity.defn
     async def send_message(self, request: SendMessageRequest) -> SendMessageResult:
-        """Pass the gates, or not, and deliver."""
-        result = await send_message(self._world, request)
+        """Pass the gates, or not, and deliver. Raises `TimeoutError` if that takes too long; Temporal tries again."""
+        async with asyncio.timeout(SEND_WITHIN.total_seconds()):
+            result = await send_message(self._world, request)
         answer = result.answer
         # What a channel leaves open is for an operator: a wrong key of ours, say, leaves everything open.
         tell = log.warning if isinstance(answer, TryLater) else log.info

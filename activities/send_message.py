@@ -15,7 +15,7 @@ from typing import assert_never
 from activities.channels import Accepted, ChannelAdapter, Message, Postponed, Refused, Unknown
 from activities.contracts import SendMessageRequest, SendMessageResult
 from activities.gate_facts import Decided, Known, read_facts
-from activities.open_claims import give_up, note_judgement, postpone, take_up
+from activities.open_claims import fail_untaken, give_up, note_judgement, postpone, take_up
 from activities.reachability import note_gone
 from activities.rendering import fill, render
 from activities.touch_plan import TouchPlan
@@ -49,8 +49,7 @@ async def send_message(world: World, request: SendMessageRequest) -> SendMessage
         elif record.outcome != "claimed":
             return SendMessageResult(plan.settled(record.outcome, record.reason))
         elif was_untaken and record.postponed is None:
-            # Another try is handing it over by now, and will settle it.
-            return SendMessageResult(_try_later(plan, "answer_lost", ASK_AGAIN_AFTER))
+            return SendMessageResult(_left_to_another(plan))
         elif (as_claimed := plan.decided_in(record.definition, record.channel)) is not plan:
             plan = as_claimed
         elif (answer := await _claimed_before(world, plan, known, record)) is not None:
@@ -115,14 +114,14 @@ async def _claimed_before(
             return await _ask_again(world, plan, known, record, again)
         case "hold" if in_time:
             assert judgement.hold_until is not None
-            if not await note_judgement(world, plan, again):
+            if not await note_judgement(world, plan, known, again):
                 return None
             held_for = plan.clock.real(judgement.hold_until) - datetime.now(UTC)
             return _try_later(plan, judgement.reason, max(held_for, ASK_AGAIN_AFTER))
         case "send":
-            return await give_up(world, plan, record.postponed or "answer_lost", again)
+            return await give_up(world, plan, known, record.postponed or "answer_lost", again)
         case "hold" | "withhold" | "next_channel":
-            return await give_up(world, plan, judgement.reason, again)
+            return await give_up(world, plan, known, judgement.reason, again)
         case _:
             assert_never(judgement.decision)
 
@@ -138,7 +137,7 @@ async def _ask_again(
     world: World, plan: TouchPlan, known: Known, record: Decided, again: JudgedAgain
 ) -> TouchSettled | TryLater | None:
     """Hand a claimed touch over once more, in the words that it was claimed with; none if it is to be judged again."""
-    as_judged = take_up(world, plan, known, again) if again.untaken else note_judgement(world, plan, again)
+    as_judged = take_up(world, plan, known, again) if again.untaken else note_judgement(world, plan, known, again)
     if not await as_judged:
         return None
     text = fill(plan.template, record.language, plan.channel, record.variables, plain=record.plain)
@@ -187,15 +186,16 @@ async def _deliver(world: World, plan: TouchPlan, handover: Handover) -> TouchSe
         case Refused():
             if delivery.gone:
                 # It knew no address that it is told while it is asked.
-                await note_gone(world.pool, plan.customer_id, handover.adapter.channel, asked_at)
+                await note_gone(world.pool, plan.customer_id, handover.adapter.channel, asked_at, handover.addresses)
+            if handover.untaken:
+                return await fail_untaken(world, plan, delivery.reason) or _left_to_another(plan)
             # A call before this one may have brought it there.
-            return await settle(world, plan, "failed" if handover.untaken else "in_doubt", delivery.reason)
+            return await settle(world, plan, "in_doubt", delivery.reason)
         case Postponed() if handover.untaken and tried_for < ASK_AGAIN_FOR:
-            if await postpone(world, plan, delivery.reason):
-                return _try_later(plan, delivery.reason, _pause(delivery, tried_for))
-            return await settle(world, plan, "failed", delivery.reason)
+            settled = await postpone(world, plan, delivery.reason)
+            return settled or _try_later(plan, delivery.reason, _pause(delivery, tried_for))
         case Postponed() if handover.untaken:
-            return await settle(world, plan, "failed", delivery.reason)
+            return await fail_untaken(world, plan, delivery.reason) or _left_to_another(plan)
         case Unknown() | Postponed() if tried_for < remembered_for:
             return _try_later(plan, delivery.reason, _pause(delivery, tried_for))
         case Unknown() | Postponed():
@@ -207,6 +207,11 @@ async def _deliver(world: World, plan: TouchPlan, handover: Handover) -> TouchSe
 def _pause(delivery: Postponed | Unknown, tried_for: timedelta) -> timedelta:
     """Ask again at growing distances: about as long as it has been tried already."""
     return max(delivery.pause, ASK_AGAIN_AFTER, min(tried_for, timedelta(hours=1)))
+
+
+def _left_to_another(plan: TouchPlan) -> TryLater:
+    """Another try is handing it over by now, and will settle it."""
+    return _try_later(plan, "answer_lost", ASK_AGAIN_AFTER)
 
 
 def _try_later(plan: TouchPlan, reason: str, pause: timedelta) -> TryLater:

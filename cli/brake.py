@@ -98,7 +98,7 @@ async def _off(scope: BrakeScope, mode: BrakeMode | None, reason: str, actor: st
 def _after(mode: BrakeMode) -> str:
     match mode:
         case BrakeMode.HOLD:
-            return "what it held goes on within minutes"
+            return "what it held goes on within 20 minutes, or after quiet hours"
         case BrakeMode.DROP:
             return "what it withheld stays withheld, what comes now may go"
         case _:

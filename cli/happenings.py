@@ -17,7 +17,7 @@ def happenings(story: Story, zone: ZoneInfo) -> Iterator[Line]:
     """A story as lines (when, what, where, why), kind by kind; times in the sentences are in the zone."""
     yield from map(_entry, story.entries)
     yield from (touch_line(touch, zone) for touch in story.touches)
-    yield from (_hold(hold, zone) for hold in story.holds)
+    yield from (hold_line(hold, zone) for hold in story.holds)
     yield from map(_command, story.commands)
     yield from map(_brake, story.brakes)
     for row in story.points:
@@ -65,7 +65,8 @@ def _receipt(receipt: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"{receipt['kind']}{for_good} {told(datetime.fromisoformat(receipt['at']), zone)}{detail}"
 
 
-def _hold(hold: HoldLine, zone: ZoneInfo) -> Line:
+def hold_line(hold: HoldLine, zone: ZoneInfo) -> Line:
+    """What was kept back, or still is."""
     what = f"{'was held' if hold.over else 'held'}: {hold.template}"
     where = f"{hold.journey} / {hold.step} on {hold.channel}"
     times = f", looked at {hold.looks} times" if hold.looks > 1 else ""

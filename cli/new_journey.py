@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -136,7 +137,13 @@ def new_journey(name: str) -> None:
     _write(place, listed, "w")
     click.echo(f"changed: {LIST}")
     click.echo(f"Now make it yours. `starter.py check` and `starter.py preview {name}` tell what it does;")
-    click.echo(f"its story is told by `python -m pytest tests/journeys/test_{module}.py`.")
+    click.echo(f"its story is told by `{_python()} -m pytest tests/journeys/test_{module}.py`.")
+
+
+def _python() -> str:
+    """The interpreter that runs, as one types it in the project's folder."""
+    running = Path(sys.executable)
+    return str(running.relative_to(ROOT) if running.is_relative_to(ROOT) else running)
 
 
 def check_name(name: str) -> str:

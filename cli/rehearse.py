@@ -31,6 +31,7 @@ from cli.show import print_table, progress
 from cli.tabular import Reject, Rejects
 from journeys.names import Channel, ProductId
 from rules.assumed import SUITED, assumed_product, product_ids
+from rules.customer_id import mask_numbers
 
 CONSENTS: Mapping[str, Sequence[Channel]] = {"inbox": (Channel.INBOX,), "all": tuple(Channel), "none": ()}
 
@@ -74,10 +75,7 @@ def rehearse(
     _tell(summary, read.row_count / (perf_counter() - started), ends, options.zone)
     if out is not None:
         _report(summary, file, out, [*first, *assumptions(options, consent)], ends)
-    with Rejects(file, out / "rejects.csv" if out else None) as rejected:
-        for reject in sorted((*read.rejects, *rejects), key=lambda reject: reject.line):
-            rejected.add(reject)
-    rejected.leave()
+    _leave(sorted((*read.rejects, *rejects), key=lambda reject: reject.line), summary, file, out)
 
 
 def assumptions(options: PlayOptions, consent: str) -> Sequence[str]:
@@ -136,6 +134,17 @@ def _live(rehearsal: Rehearsal, processes: int, tables: TableFiles | None) -> tu
             rejects += part.rejects
             show(summary.customers)
     return summary, rejects
+
+
+def _leave(rejects: Sequence[Reject], summary: Summary, file: Path, out: Path | None) -> None:
+    """Write the rejects down; where nothing else was in the file, the first says at once what is wrong with it."""
+    if rejects and not summary.customers:
+        first = rejects[0]
+        click.echo(f"No row could be taken. Line {first.line}: {mask_numbers(first.reason)}.", err=True)
+    with Rejects(file, out / "rejects.csv" if out else None) as rejected:
+        for reject in rejects:
+            rejected.add(reject)
+    rejected.leave()
 
 
 def _report(summary: Summary, file: Path, out: Path, notes: Sequence[str], until: datetime) -> None:

@@ -16,10 +16,10 @@ import click
 
 from activities.database import Connection
 from activities.profile import profile_of
-from activities.story import Story, TouchLine, read_story
+from activities.story import Story, read_story
 from cli.database import open_database
 from cli.edge import run_async, some_rejected
-from cli.happenings import happenings, touch_line
+from cli.happenings import happenings, hold_line, touch_line
 from cli.show import print_json, print_table, told
 from errors import InputError
 from journeys.names import Channel, CustomerId
@@ -105,7 +105,7 @@ def _show_why(story: Story, texts: Texts | None, as_json: bool, zone: ZoneInfo) 
         return
     _show_story(story, zone)
     if texts is not None:
-        _show_texts(story.touches, texts, zone)
+        _show_texts(story, texts, zone)
 
 
 def _with_texts(story: dict[str, Any], texts: Texts | None) -> dict[str, Any]:
@@ -131,14 +131,17 @@ def _left_out(story: Story) -> str:
     return f" {story.earlier:,} earlier lines are not shown: --all shows them, --limit so many as you say."
 
 
-def _show_texts(touches: Sequence[TouchLine], texts: Texts, zone: ZoneInfo) -> None:
+def _show_texts(story: Story, texts: Texts, zone: ZoneInfo) -> None:
     """The words as the customer got them, or would have got them if the touch had not been withheld."""
-    for touch in touches:
-        at, what, where, _ = touch_line(touch, zone)
+    said = [(touch_line(touch, zone), _said(touch.channel, texts.get(touch.touch_id))) for touch in story.touches]
+    said += [(hold_line(hold, zone), "(its words are chosen when it is sent)") for hold in story.holds if not hold.over]
+    for (at, what, where, _), words in sorted(said, key=lambda one: one[0][0]):
         click.echo(f"\n{told(at, zone)}  {what}, {where}")
-        text = texts.get(touch.touch_id)
-        words = "\n".join(_words(touch.channel, text)) if text else "(its text could not be filled in)"
         click.echo(indent(words, "    "))
+
+
+def _said(channel: str, text: Text | None) -> str:
+    return "\n".join(_words(channel, text)) if text else "(its text could not be filled in)"
 
 
 def _words(channel: str, text: Text) -> Iterator[str]:

@@ -39,6 +39,7 @@ def _on_its_channel(touch: Touch) -> Touch:
 def _that_people_close(facts: Facts) -> Facts:
     return Facts(
         facts.judged_at,
+        paused=facts.paused and not facts.run_over,
         suppressed=facts.suppressed,
         recalled=facts.recalled,
         opted_out=facts.opted_out,

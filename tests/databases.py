@@ -90,6 +90,18 @@ class _Database:
         return True
 
 
+@asynccontextmanager
+async def login(stack: EmbeddedStack, url: str, *, name: str = "stranger", roles: str = "") -> AsyncIterator[str]:
+    """The address of a database for a login that owns nothing, a member of `roles` (as in `IN ROLE sojourn_app`)."""
+    owner = await asyncpg.connect(url)
+    await owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'test' {roles}")
+    try:
+        yield url.replace(f"sojourn:{stack.secret('postgres')}@", f"{name}:test@")
+    finally:
+        await owner.execute(f"DROP ROLE {name}")
+        await owner.close()
+
+
 class Databases:
     """The databases of one server."""
 

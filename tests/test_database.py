@@ -15,6 +15,7 @@ from activities.database import connect, open_pool
 from activities.migrations import ensure_migrated, migrate, pending
 from embedded import EmbeddedStack
 from errors import DatabaseError, MigrationMissing
+from tests.databases import login
 
 
 def write_migration(folder: Path, name: str, depends: str, statements: str) -> None:
@@ -74,6 +75,36 @@ async def test_a_migration_that_fails_leaves_nothing_and_says_why(empty_database
     connection = await connect(empty_database_url)
     assert await connection.fetchval("SELECT to_regclass('saucer')") is None
     await connection.close()
+
+
+async def test_a_login_without_the_rights_of_the_product_is_told_what_it_lacks(
+    stack: EmbeddedStack, database_url: str
+) -> None:
+    """One that nobody has made a member of the role: which role, and where it is explained."""
+    async with login(stack, database_url) as stranger:
+        with pytest.raises(DatabaseError, match=r"no member of sojourn_app.*GRANT sojourn_app TO.*docs/production\.md"):
+            await ensure_migrated(stranger)
+
+
+@pytest.mark.parametrize("roles", ["", "IN ROLE sojourn_app"])
+async def test_only_the_owner_migrates(stack: EmbeddedStack, database_url: str, folder: Path, roles: str) -> None:
+    """Neither a stranger nor a worker's login, whose rights do not reach so far; nothing is changed."""
+    async with login(stack, database_url, roles=roles) as worker:
+        with pytest.raises(
+            DatabaseError, match=r"\(permission denied for .*\): run .* with the login that owns the tab"
+        ):
+            await migrate(worker, folder)
+    assert await pending(database_url, folder) == ["0001-first", "0002-second"]
+
+
+@pytest.mark.usefixtures("databases")
+async def test_nor_does_anybody_else_begin_an_empty_database(
+    stack: EmbeddedStack, empty_database_url: str, folder: Path
+) -> None:
+    """The tables would be a worker's own, who could then do with them as it likes."""
+    async with login(stack, empty_database_url, roles="IN ROLE sojourn_app") as worker:
+        with pytest.raises(DatabaseError, match="permission denied for schema public"):
+            await migrate(worker, folder)
 
 
 async def test_the_shipped_migrations_apply_and_leave_nothing_pending(database_url: str) -> None:

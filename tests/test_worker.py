@@ -20,6 +20,7 @@ from embedded import EmbeddedStack
 from embedded.process import GRACE
 from engine import connect
 from payload_keys import PayloadKeys, fresh_key
+from tests.databases import login
 from tests.programs import Process, started
 
 PATIENCE = timedelta(seconds=30)
@@ -78,6 +79,20 @@ async def test_a_wrong_password_is_told_and_not_shown(stack: EmbeddedStack) -> N
 async def test_a_database_without_our_schema_is_told_with_the_command(empty_database_url: str) -> None:
     """A worker does not migrate by itself."""
     assert "run `starter.py migrate` first" in await refusal(DATABASE_URL=empty_database_url)
+
+
+async def test_a_login_that_is_no_member_of_the_role_is_told_so(stack: EmbeddedStack, database_url: str) -> None:
+    """Somebody made the login and forgot the grant."""
+    async with login(stack, database_url) as stranger:
+        said = await refusal(DATABASE_URL=stranger)
+    assert "is no member of sojourn_app" in said
+    assert "`GRANT sojourn_app TO …`" in said
+
+
+async def test_a_login_that_may_only_read_is_told_so(stack: EmbeddedStack, database_url: str) -> None:
+    """As one made for reports, whose rights come to light only when the first row is written."""
+    async with login(stack, database_url, roles="IN ROLE pg_read_all_data") as reader:
+        assert "is no member of sojourn_app" in await refusal(DATABASE_URL=reader)
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,24 @@ async def test_each_of_many_judgements_stands_by_itself(pool: Pool, owner: Conne
     assert await problems(owner) == []
 
 
+@pytest.mark.parametrize("answer", [BUSY, LOST], ids=["untaken", "maybe taken"])
+async def test_a_hold_is_written_down_once_for_as_long_as_it_stays_the_same(
+    pool: Pool, owner: Connection, answer: Delivery
+) -> None:
+    """A brake is looked at every quarter of an hour, and what was found is on record; another hold is news."""
+    one = await desk(pool)
+    await asked(one, answer, remembers=DAY)
+    for statements, looks in ((HOLD, 3), ("UPDATE journey_run SET paused_at = now()", 3)):
+        await pool.execute(statements)
+        for _ in range(looks):
+            assert isinstance(await one.ask(), TryLater)
+    await pool.execute("UPDATE journey_run SET paused_at = NULL")
+    assert isinstance(await one.ask(), TryLater)
+    rows = await pool.fetch("SELECT reason FROM touch_judgement ORDER BY judgement_id")
+    assert [row["reason"] for row in rows] == ["brake", "paused", "brake"]
+    assert await problems(owner) == []
+
+
 async def test_further_judgements_are_exported(pool: Pool, owner: Connection) -> None:
     """With the touch that they are of, facts and verdicts."""
     await after(BUSY, OPT_OUT)(pool)

@@ -8,20 +8,23 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from activities.channels import Accepted, Delivery, Refused
+from activities.customers import CustomerUpdate, import_customers
 from activities.database import Pool, open_pool
 from activities.gate_facts import Known, read_facts
-from activities.reachability import change_reachability
+from activities.reachability import change_reachability, note_gone
 from activities.send_message import send_message
 from activities.touch_plan import TouchPlan
 from activities.world import World
 from journeys.names import Channel
 from rules.gates import Answer, NextChannel, TouchSettled
+from tests.activities.conftest import Connect
 from tests.activities.test_send_message import AMY, AskedFor, touch
 
 __all__ = ["touch"]
 
 DEVICE = "INSERT INTO channel_address (customer_id, channel, address) VALUES ('C-1', 'app_push', 'a-device')"
 GONE = Refused("unreachable", gone=True)
+NEW_DEVICE = CustomerUpdate(customer_id=AMY, addresses={Channel.APP_PUSH: ("a-new-device",)})
 
 
 @pytest.fixture
@@ -148,3 +151,57 @@ async def test_an_address_that_is_told_while_the_provider_is_asked_stands(touch:
     touch.world = replace(touch.world, caps=())
     assert isinstance(await another(touch, 2), TouchSettled)
     assert len(touch.push.got) == 2
+
+
+async def test_a_new_address_that_an_import_brings_stands_against_news_of_the_old_one(
+    by_address: AskedFor, connected: Connect
+) -> None:
+    """The import began before the channel was asked, and its end is seen only after that: no clock tells them apart."""
+    await by_address.pool.execute(DEVICE)
+    importing = await connected()
+    meanwhile = importing.transaction()
+    await meanwhile.start()
+    await importing.fetchval("SELECT now()")
+
+    async def imported() -> Delivery:
+        await import_customers(importing, [NEW_DEVICE])
+        await meanwhile.commit()
+        return GONE
+
+    by_address.push.answers = [imported]
+    assert await settled(by_address) == ("failed", "unreachable")
+    assert await reachable(by_address.pool) is not False
+
+
+async def test_a_new_address_that_an_import_brings_later_opens_the_channel(
+    by_address: AskedFor, connected: Connect
+) -> None:
+    """Also if the import as a whole began before the channel was asked."""
+    await by_address.pool.execute(DEVICE)
+    by_address.push.answers = [GONE]
+    importing = await connected()
+    async with importing.transaction():
+        await importing.fetchval("SELECT now()")
+        assert await settled(by_address) == ("failed", "unreachable")
+        assert await reachable(by_address.pool) is False
+        await import_customers(importing, [NEW_DEVICE])
+    assert await reachable(by_address.pool) is True
+
+
+async def test_a_clock_that_is_ahead_closes_no_channel_against_a_later_address(
+    touch: AskedFor, connected: Connect
+) -> None:
+    """The worker's: the database dates both."""
+    await note_gone(touch.pool, AMY, Channel.APP_PUSH, datetime.now(UTC) + timedelta(minutes=5), [])
+    assert await reachable(touch.pool) is False
+    await import_customers(await connected(), [NEW_DEVICE])
+    assert await reachable(touch.pool) is True
+
+
+async def test_news_of_every_address_closes_the_channel(by_address: AskedFor) -> None:
+    """None is left that was not tried."""
+    await by_address.pool.execute(DEVICE)
+    await by_address.pool.execute(DEVICE.replace("a-device", "another-device"))
+    by_address.push.answers = [GONE]
+    assert await settled(by_address) == ("failed", "unreachable")
+    assert await reachable(by_address.pool) is False

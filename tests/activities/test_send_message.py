@@ -102,6 +102,18 @@ async def test_a_brake_that_holds_keeps_a_claimed_touch_from_being_asked_for_aga
     assert len({message.key for message in unanswered.push.got}) == 1
 
 
+async def test_a_journey_that_is_paused_keeps_a_claimed_touch_from_being_asked_for_again(unanswered: AskedFor) -> None:
+    """People have closed it, as with a brake; when it goes on the provider is asked with the same key."""
+    await unanswered.pool.execute("UPDATE journey_run SET paused_at = now()")
+    answer = await unanswered.ask()
+    assert isinstance(answer, TryLater)
+    assert answer.reason == "paused"
+    assert len(unanswered.push.got) == 1
+    await unanswered.pool.execute("UPDATE journey_run SET paused_at = NULL")
+    assert isinstance(await unanswered.ask(), TouchSettled)
+    assert await unanswered.record() == ("sent", "")
+
+
 STOPS = {
     "a brake that drops": (DROP, "brake"),
     "an opt-out from marketing": ("INSERT INTO opt_out VALUES ('C-1', 'marketing', true, 'app', now())", "opted_out"),
@@ -146,15 +158,19 @@ async def test_what_else_has_changed_is_not_judged_again(unanswered: AskedFor, s
     assert len(unanswered.push.got) == 2
 
 
-async def test_a_touch_that_a_brake_holds_for_a_day_is_in_doubt(
-    unanswered: AskedFor, monkeypatch: pytest.MonkeyPatch
+CLOSED = {"a brake": (HOLD, "brake"), "a pause": ("UPDATE journey_run SET paused_at = now()", "paused")}
+
+
+@pytest.mark.parametrize(("statement", "reason"), CLOSED.values(), ids=CLOSED)
+async def test_a_touch_that_people_hold_for_a_day_is_in_doubt(
+    unanswered: AskedFor, monkeypatch: pytest.MonkeyPatch, statement: str, reason: str
 ) -> None:
     """As one that the provider never confirms: the run goes on."""
     monkeypatch.setattr("activities.send_message.ASK_AGAIN_FOR", timedelta(0))
-    await unanswered.pool.execute(HOLD)
+    await unanswered.pool.execute(statement)
     answer = await unanswered.ask()
     assert isinstance(answer, TouchSettled)
-    assert (answer.outcome, answer.reason) == ("in_doubt", "brake")
+    assert (answer.outcome, answer.reason) == ("in_doubt", reason)
     assert len(unanswered.push.got) == 1
 
 

@@ -71,7 +71,7 @@ def test_off_releases_both_modes_unless_one_is_named(sojourn: Sojourn, books: Bo
 @pytest.mark.parametrize(
     ("mode", "said"),
     [
-        ("hold", "(hold) is off: what it held goes on within minutes."),
+        ("hold", "(hold) is off: what it held goes on within 20 minutes, or after quiet hours."),
         ("drop", "(drop) is off: what it withheld stays withheld, what comes now may go."),
     ],
 )

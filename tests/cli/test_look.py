@@ -484,6 +484,16 @@ def test_text_is_shown_with_each_touch(sojourn: Sojourn, books: Books) -> None:
 
 
 @pytest.mark.usefixtures("life")
+def test_what_is_held_has_no_words_yet_and_that_is_said(sojourn: Sojourn) -> None:
+    """Once for what is held still, in its place; what was held and is over has a touch of its own."""
+    out = sojourn("why", "C-1", "--text").out
+    assert out.endswith(
+        "held: what-is-new, win-back / what-is-new on app_push\n    (its words are chosen when it is sent)\n"
+    )
+    assert out.count("its words are chosen") == 1
+
+
+@pytest.mark.usefixtures("life")
 @pytest.mark.parametrize(
     ("channel", "shown"),
     [

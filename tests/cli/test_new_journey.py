@@ -84,9 +84,18 @@ def test_it_says_what_it_wrote(new_journey: NewJourney, tree: Path) -> None:
     ]
     assert ran.out.splitlines()[:5] == [*(f"written: {path}" for path in new), "changed: journeys/catalogue.py"]
     assert "`starter.py preview spring-outing`" in ran.out
+    assert f"`{sys.executable} -m pytest tests/journeys/test_spring_outing.py`" in ran.out
     after = contents(tree)
     changed = {str(path) for path in after if before.get(path) != after[path]}
     assert changed == {*new, "journeys/catalogue.py"}
+
+
+def test_its_story_is_told_by_the_python_that_has_pytest(
+    new_journey: NewJourney, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that runs, as one types it in the project's folder: the machine's own lacks the libraries."""
+    monkeypatch.setattr("sys.executable", str(tree / ".venv" / "bin" / "python"))
+    assert "`.venv/bin/python -m pytest tests/journeys/test_spring_outing.py`" in new_journey("spring-outing").out
 
 
 def test_a_second_one_finds_its_place(new_journey: NewJourney, tree: Path) -> None:

@@ -186,15 +186,20 @@ def test_rejected_rows_are_told_and_the_others_rehearsed(
     assert table(tmp_path, "small.csv.rejects.csv")[0]["row"] == "c,yesterday"
     assert rehearse(small, "--out", tmp_path / "out") == 1
     assert "'yesterday' is no date" in (tmp_path / "out" / "rejects.csv").read_text(encoding="utf-8")
-    assert "1 row was rejected" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "1 row was rejected" in said
+    assert "No row could be taken" not in said
     assert {row["customer_id"] for row in table(tmp_path / "out", "runs.csv")} == {"a", "b"}
 
 
-def test_a_file_of_rejects_only_is_rehearsed_to_nothing(tmp_path: Path) -> None:
-    """There is nothing to live, and every row says why."""
+def test_a_file_of_rejects_only_is_rehearsed_to_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is nothing to live, and every row says why; the first one at once, for most often it is one mistake."""
     file = tmp_path / "bad.csv"
-    file.write_text("customer_id,date\na,never\n", encoding="utf-8")
+    file.write_text("customer_id,date\na,never\nb,13800138000\n", encoding="utf-8")
     assert rehearse(file, "--out", tmp_path / "out") == 1
+    told, where = capsys.readouterr().err.splitlines()
+    assert told.startswith("No row could be taken. Line 2: 'never' is no date")
+    assert where.startswith("2 rows were rejected: see ")
     assert table(tmp_path / "out", "runs.csv") == []
 
 

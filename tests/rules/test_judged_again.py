@@ -52,7 +52,8 @@ def test_what_was_let_pass_is_stopped_by_people_alone(situation: Situation, late
     touch, facts = situation.touch(), situation.facts()
     if judge(touch, facts, KEY).decision != "send":
         return
-    now, closed = later.facts(), ("suppressed", "recalled", "opted_out", "consents", "also_carries", "brakes")
+    now = later.facts()
+    closed = ("suppressed", "recalled", "opted_out", "consents", "also_carries", "brakes", "paused")
     changed = replace(now, **{name: getattr(facts, name) for name in closed})
     assert judge_again(touch, changed, KEY, untaken=False).judgement.decision == "send"
 
@@ -75,3 +76,16 @@ def test_a_stop_is_heeded_whatever_else_is_so(situation: Situation, reason: str,
     stopped: Facts = replace(facts, **stop)  # type: ignore[arg-type]
     said = judge_again(touch, stopped, KEY, untaken=False).judgement
     assert (said.decision, said.reason) == ("withhold", reason)
+
+
+@promise
+@given(situations())
+def test_a_pause_is_waited_for_unless_the_run_is_over(situation: Situation) -> None:
+    """Staff have closed the journey for a while, as with a brake; a run that has ended is not paused any more."""
+    touch, facts = situation.touch(), situation.facts()
+    if judge(touch, facts, KEY).decision != "send":
+        return
+    said = judge_again(touch, replace(facts, paused=True), KEY, untaken=False).judgement
+    assert (said.decision, said.reason) == ("hold", "paused")
+    over = replace(facts, paused=True, run_over="exit")
+    assert judge_again(touch, over, KEY, untaken=False).judgement.decision == "send"
