@@ -188,9 +188,21 @@ CREATE TRIGGER addresses AFTER INSERT OR UPDATE ON channel_address FOR EACH ROW 
 
 -- How a backend tells an address, or with `is_active` false that it is gone. The customer is locked first, as by everybody
 -- who writes about one: a statement that locked the address first could wait for an import that waits for it.
+-- What it refuses it does not quote: errors stand in logs. A number is what activities/customers.py takes for one.
 CREATE FUNCTION tell_address(who text, by_channel text, told text, is_active boolean DEFAULT true) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
+    IF (by_channel IN ('app_push', 'wechat')) IS NOT TRUE THEN
+        RAISE EXCEPTION 'such a channel has no addresses: only app_push and wechat have'
+            USING ERRCODE = 'invalid_parameter_value';
+    ELSIF (length(told) BETWEEN 1 AND 256) IS NOT TRUE THEN
+        RAISE EXCEPTION 'an address has 1 to 256 characters' USING ERRCODE = 'invalid_parameter_value';
+    ELSIF told ~ '^[0-9+._-]+$'
+        AND told ~ '(?<![0-9])((0[._-]*0[._-]*)?8[._-]*6[._-]*)?1[._-]*[3-9]([._-]*[0-9]){9}(?![0-9])' THEN
+        RAISE EXCEPTION 'this looks like a phone number: Sojourn keeps none' USING ERRCODE = 'invalid_parameter_value';
+    ELSIF is_active IS NULL THEN
+        RAISE EXCEPTION 'say whether the address is active' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     PERFORM FROM customer WHERE customer_id = who FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no such customer: load it first, with starter.py customers'

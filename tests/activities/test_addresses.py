@@ -9,11 +9,14 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from pydantic import ValidationError
 
 from activities.customer_rows import lock_customers
 from activities.customers import CustomerUpdate, import_customers
 from activities.database import Connection, Pool, connect
 from embedded import EmbeddedStack
+from journeys.channels import ADDRESSED
+from journeys.names import Channel
 from tests.activities.conftest import Connect
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "channels.md"
@@ -22,6 +25,8 @@ ADDRESSES = DOCUMENT.read_text(encoding="utf-8").partition("## Addresses")[2]
 TELLS, TAKES_BACK = re.findall(r"^SELECT tell_address\(.*\)", SQL, re.MULTILINE)
 STAND = "SELECT address FROM channel_address WHERE customer_id = 'C-1024' AND active ORDER BY at DESC, address"
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+PHONES = ["13812345678", "+8613812345678", "0086-138-1234-5678", "138.1234.5678", "1_38123456_78", "9+13812345678"]
+ADDRESSES_NEAR_PHONES = ["o13812345678", "12812345678", "138123456789", "1381234567", "13812345678oABC"]
 
 
 def update(*addresses: str) -> CustomerUpdate:
@@ -69,6 +74,55 @@ async def test_an_address_of_nobody_is_refused(pool: Pool) -> None:
     """With what to do first."""
     with pytest.raises(asyncpg.ForeignKeyViolationError, match=r"load it first, with starter\.py customers"):
         await pool.execute(TELLS)
+
+
+REFUSED: dict[str, tuple[tuple[object, ...], str]] = {
+    **{
+        f"for {channel}": ((channel, "oABC", True), "such a channel has no addresses: only app_push and wechat have")
+        for channel in [*(one for one in Channel if one not in ADDRESSED), "wechta", "", None]
+    },
+    "empty": (("wechat", "", True), "an address has 1 to 256 characters"),
+    "none": (("wechat", None, True), "an address has 1 to 256 characters"),
+    "too long": (("wechat", "o" * 257, True), "an address has 1 to 256 characters"),
+    "neither there nor gone": (("wechat", "oABC", None), "say whether the address is active"),
+    **{
+        f"phone {number}": (("app_push", number, True), "this looks like a phone number: Sojourn keeps none")
+        for number in PHONES
+    },
+}
+
+
+@pytest.mark.parametrize(("told", "said"), REFUSED.values(), ids=REFUSED)
+async def test_what_is_no_address_is_refused_in_a_sentence(pool: Pool, told: tuple[object, ...], said: str) -> None:
+    """It is told neither which customer it was nor what was told: logs have that error."""
+    await import_customers_of(pool)
+    with pytest.raises(asyncpg.InvalidParameterValueError) as refused:
+        await pool.execute("SELECT tell_address('C-1024', $1, $2, $3)", *told)
+    assert str(refused.value) == said
+    assert refused.value.detail is None
+    assert await stand(pool) == ["oOLD"]
+
+
+@pytest.mark.parametrize("number", PHONES)
+def test_an_import_refuses_the_same_numbers(number: str) -> None:
+    """One rule, told twice: in Python and in the database."""
+    with pytest.raises(ValidationError, match="looks like a phone number"):
+        update(number)
+
+
+@pytest.mark.parametrize("address", ADDRESSES_NEAR_PHONES)
+async def test_an_address_that_only_comes_near_a_number_is_taken(pool: Pool, address: str) -> None:
+    """By the function as by a file."""
+    await import_customers_of(pool)
+    await pool.execute("SELECT tell_address('C-1024', 'wechat', $1)", address)
+    assert await stand(pool) == [address, "oOLD"]
+    assert update(address).addresses
+
+
+async def import_customers_of(pool: Pool) -> None:
+    """The customer of the document, with an address from a file."""
+    async with pool.acquire() as connection:
+        await import_customers(connection, [update("oOLD")])
 
 
 @pytest.fixture
