@@ -27,7 +27,7 @@ $(STAMP): requirements/runtime.txt requirements/dev.txt
 # Compiled files are kept here even where the environment says not to: each process would rewrite all tests anew.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: setup ## Run the tests against real, local servers: make test ARGS='-k inbox'
-	$(PYTHON) -m pytest --numprocesses 3 --dist worksteal $(ARGS)
+	$(PYTHON) -m pytest --numprocesses 4 --dist worksteal $(ARGS)
 
 lint: setup ## Format check, ruff, mypy --strict, import contracts
 	$(VENV)/bin/ruff format --check .

@@ -38,9 +38,17 @@ DYNAMIC_CONFIG = {
 }
 # A server that lives as long as a test may take memory to save time: a sixth of its work is to look for garbage.
 _FLEETING = {"GOGC": "400"}
-# Four parts for each queue, as there are usually, is a quarter more work than one. Where a stack is kept, what
-# waits in a part must not be forgotten.
-_FLEETING_CONFIG = {"matching.numTaskqueueReadPartitions": "1", "matching.numTaskqueueWritePartitions": "1"}
+_FLEETING_CONFIG = {
+    # Four parts for each queue, as there are usually, is a quarter more work than one. Where a stack is kept, what
+    # waits in a part must not be forgotten.
+    "matching.numTaskqueueReadPartitions": "1",
+    "matching.numTaskqueueWritePartitions": "1",
+    # Looking for new namespaces every other second, and for what is left over, is half of what an idle server does.
+    "system.namespaceCacheRefreshInterval": '"10s"',
+    "worker.executionsScannerEnabled": "false",
+    "worker.taskQueueScannerEnabled": "false",
+    "worker.historyScannerEnabled": "false",
+}
 PORTS = ("temporal", "temporal-ui", "temporal-http")
 _READY_PATIENCE = timedelta(seconds=30)
 _POLL = timedelta(milliseconds=20)

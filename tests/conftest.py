@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Generator
 
+import hypothesis
 import pytest
 import structlog
 
@@ -22,6 +23,10 @@ LONG = 120
 
 # Temporal's server on one core: it loses less in waiting for the other tests than its threads lose to each other.
 os.environ.setdefault("GOMAXPROCS", "1")
+
+# How long an example takes says nothing on two processors that the other tests use, too.
+hypothesis.settings.register_profile("sojourn", deadline=None)
+hypothesis.settings.load_profile("sojourn")
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 

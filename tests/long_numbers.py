@@ -14,10 +14,10 @@ def _number(usual: int, *, long: int) -> int:
 CUSTOMERS_MOVED = _number(100, long=1_000)
 """Runs that go on in another version: more than are moved at once."""
 
-EXAMPLES_OF_LIVES = _number(3, long=12)
+EXAMPLES_OF_LIVES = _number(2, long=12)
 """Each lives ten customers among the shipped journeys, in both worlds."""
 
-EXAMPLES_OF_JOURNEYS = _number(6, long=24)
+EXAMPLES_OF_JOURNEYS = _number(4, long=24)
 """Each makes three journeys up and lives six customers in them, in both worlds."""
 
 SCRIPTS_REPLAYED = _number(4, long=6)

@@ -141,6 +141,7 @@ async def place(stack: EmbeddedStack, database_url: str) -> AsyncIterator[Place]
         await pool.close()
 
 
+@pytest.mark.timeout(120)
 async def test_killed_between_claim_and_answer_a_worker_has_sent_one_message(place: Place) -> None:
     """The provider has the message and its answer was lost with the worker: the next one asks with the same key."""
     async with at_work(place.environment) as worker:
@@ -180,6 +181,7 @@ async def stage_changes_wait(pool: Pool) -> AsyncIterator[None]:
         yield
 
 
+@pytest.mark.timeout(120)
 async def test_killed_between_commit_and_answer_a_worker_has_recorded_the_event_once(place: Place) -> None:
     """The event is in the books and Temporal knows nothing of it: the next worker is told what has yet to happen."""
     place.gateway.answers = True
