@@ -98,6 +98,8 @@ async def login(stack: EmbeddedStack, url: str, *, name: str = "stranger", roles
     try:
         yield url.replace(f"sojourn:{stack.secret('postgres')}@", f"{name}:test@")
     finally:
+        # What it made and what it was given would keep it.
+        await owner.execute(f"DROP OWNED BY {name}")
         await owner.execute(f"DROP ROLE {name}")
         await owner.close()
 

@@ -89,7 +89,7 @@ def _run(*arguments: str) -> int:
             runpy.run_path(arguments[0], run_name="__main__")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
+    except BaseException:  # whatever a program ends with, the interpreter would tell it so; the fork must not go on
         traceback.print_exc()
         return 1
     return 0

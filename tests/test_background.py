@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,15 @@ async def failing(after: asyncio.Event) -> None:
     raise EngineError("it cannot go on")
 
 
+async def fails_and_cancels_nobody(block: Coroutine[Any, Any, None]) -> None:
+    """It raises what the work failed with, and leaves no cancellation over."""
+    with pytest.raises(EngineError, match="it cannot go on"):
+        await block
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
 async def test_its_failure_ends_the_block_and_is_what_it_raises() -> None:
     """And nobody else's cancellation is left over."""
     now = asyncio.Event()
@@ -26,11 +37,7 @@ async def test_its_failure_ends_the_block_and_is_what_it_raises() -> None:
             now.set()
             await asyncio.Event().wait()
 
-    with pytest.raises(EngineError, match="it cannot go on"):
-        await block()
-    task = asyncio.current_task()
-    assert task is not None
-    assert task.cancelling() == 0
+    await fails_and_cancels_nobody(block())
 
 
 async def test_the_end_of_the_block_is_its_end() -> None:
@@ -116,8 +123,4 @@ async def test_a_block_that_does_not_heed_its_end_leaves_no_cancellation_behind(
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
 
-    with pytest.raises(EngineError, match="it cannot go on"):
-        await block()
-    task = asyncio.current_task()
-    assert task is not None
-    assert task.cancelling() == 0
+    await fails_and_cancels_nobody(block())

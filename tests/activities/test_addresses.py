@@ -18,6 +18,7 @@ from embedded import EmbeddedStack
 from journeys.channels import ADDRESSED
 from journeys.names import Channel
 from tests.activities.conftest import Connect
+from tests.databases import login
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "channels.md"
 ADDRESSES = DOCUMENT.read_text(encoding="utf-8").partition("## Addresses")[2]
@@ -126,14 +127,12 @@ async def import_customers_of(pool: Pool) -> None:
 
 
 @pytest.fixture
-async def backend_login(database_url: str, stack: EmbeddedStack, owner: Connection) -> AsyncIterator[Connection]:
+async def backend_login(database_url: str, stack: EmbeddedStack) -> AsyncIterator[Connection]:
     """A login that may tell addresses, and nothing else."""
-    await owner.execute("CREATE ROLE a_backend LOGIN PASSWORD 'test'")
-    login = await connect(database_url.replace(f"sojourn:{stack.secret('postgres')}@", "a_backend:test@"))
-    yield login
-    await login.close()
-    await owner.execute("DROP OWNED BY a_backend")
-    await owner.execute("DROP ROLE a_backend")
+    async with login(stack, database_url, name="a_backend") as url:
+        connection = await connect(url)
+        yield connection
+        await connection.close()
 
 
 async def test_a_backend_needs_no_right_but_to_tell(owner: Connection, backend_login: Connection) -> None:

@@ -14,6 +14,7 @@ from embedded import EmbeddedStack
 from rules.gates import BrakeMode
 from tests.activities.conftest import Connect
 from tests.activities.touches import put_touch
+from tests.databases import login
 
 BOOKS = (
     "SELECT relname::text FROM pg_class JOIN pg_trigger ON tgrelid = pg_class.oid"
@@ -160,13 +161,12 @@ async def test_an_owner_who_is_nobody_special_takes_the_role(owned: str) -> None
 
 
 @pytest.fixture
-async def worker_login(database_url: str, stack: EmbeddedStack, owner: Connection) -> AsyncIterator[Connection]:
+async def worker_login(database_url: str, stack: EmbeddedStack) -> AsyncIterator[Connection]:
     """The login of its own that docs/production.md makes for workers."""
-    await owner.execute("CREATE ROLE sojourn_worker LOGIN PASSWORD 'test' IN ROLE sojourn_app")
-    worker = await connect(database_url.replace(f"sojourn:{stack.secret('postgres')}@", "sojourn_worker:test@"))
-    yield worker
-    await worker.close()
-    await owner.execute("DROP ROLE sojourn_worker")
+    async with login(stack, database_url, name="sojourn_worker", roles="IN ROLE sojourn_app") as url:
+        worker = await connect(url)
+        yield worker
+        await worker.close()
 
 
 async def test_a_login_of_its_own_cannot_rewrite_the_books_whatever_role_it_takes_off(
@@ -190,14 +190,12 @@ async def test_a_login_of_its_own_cannot_rewrite_the_books_whatever_role_it_take
 
 
 @pytest.fixture
-async def stranger(database_url: str, stack: EmbeddedStack, owner: Connection) -> AsyncIterator[Connection]:
+async def stranger(database_url: str, stack: EmbeddedStack) -> AsyncIterator[Connection]:
     """A login of the same database that was given nothing."""
-    await owner.execute("CREATE ROLE a_stranger LOGIN PASSWORD 'test'")
-    login = await connect(database_url.replace(f"sojourn:{stack.secret('postgres')}@", "a_stranger:test@"))
-    yield login
-    await login.close()
-    await owner.execute("DROP OWNED BY a_stranger")
-    await owner.execute("DROP ROLE a_stranger")
+    async with login(stack, database_url, name="a_stranger") as url:
+        connection = await connect(url)
+        yield connection
+        await connection.close()
 
 
 @pytest.mark.parametrize("call", [TELLS, NAMES])
