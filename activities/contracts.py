@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from journeys.lifecycle import LifecyclePolicy
 from journeys.names import Channel, CustomerId, Language, Stage
@@ -29,6 +29,8 @@ from rules.gates import Answer
 from rules.state import CustomerState
 
 WORKFLOW_TYPE = "CustomerLifecycle"
+SEND_LOST_AFTER = timedelta(seconds=30)
+"""The server takes a try of a send for lost then, and begins the next."""
 TASK_QUEUE = "sojourn"
 RECORD_EVENT = "record_event"
 ADJUST_CLOCK = "adjust_clock"

@@ -12,6 +12,7 @@ from temporalio import activity
 
 from activities.check_conversion import check_conversion
 from activities.contracts import (
+    SEND_LOST_AFTER,
     CheckConversionRequest,
     ConditionsEvaluated,
     ConversionChecked,
@@ -35,7 +36,7 @@ from rules.gates import NextChannel, TryLater
 
 log = structlog.stdlib.get_logger(__name__)
 
-SEND_WITHIN = timedelta(seconds=25)
+SEND_WITHIN = SEND_LOST_AFTER - timedelta(seconds=5)
 """Sooner than the server takes a try for lost, so that the next one seldom begins while it is still under way."""
 
 

@@ -11,7 +11,7 @@ from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError
 
-from activities.contracts import SendMessageRequest, SendMessageResult, channel_queue
+from activities.contracts import SEND_LOST_AFTER, SendMessageRequest, SendMessageResult, channel_queue
 from journeys.names import MessageClass
 from rules.effects import SendMessage
 from rules.gates import Answer
@@ -75,7 +75,7 @@ class Sends:
             ),
             result_type=SendMessageResult,
             task_queue=channel_queue(touch.channels[send.channel], workflow.info().task_queue),
-            start_to_close_timeout=timedelta(seconds=30),
+            start_to_close_timeout=SEND_LOST_AFTER,
             retry_policy=_RETRY,
             priority=_PRIORITIES[touch.message_class],
             summary=f"{send.journey}: {send.step}",
