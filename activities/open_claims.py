@@ -19,21 +19,16 @@ from journeys.names import CustomerId, JourneyName
 from rules.gates import TouchSettled
 from rules.judged_again import JudgedAgain
 
-# $1-$3 the run   $4 $5 of one touch alone, and only if no provider has taken it   $6 another reason than the record's
-_GIVE_UP = """
+_GIVE_UP_RUN = """
 WITH untaken AS (
-    DELETE FROM touch_postponed
-    WHERE customer_id = $1 AND journey = $2 AND entry = $3
-      AND ($4::text IS NULL OR (step, occurrence) = ($4, $5::integer))
+    DELETE FROM touch_postponed WHERE customer_id = $1 AND journey = $2 AND entry = $3
     RETURNING step, occurrence, reason
 )
 UPDATE touch SET outcome = CASE WHEN untaken.reason IS NULL THEN 'in_doubt' ELSE 'failed' END,
-                 reason = coalesce($6, untaken.reason, 'answer_lost'), settled_at = now()
+                 reason = coalesce(untaken.reason, 'answer_lost'), settled_at = now()
 FROM touch AS claimed LEFT JOIN untaken USING (step, occurrence)
 WHERE claimed.customer_id = $1 AND claimed.journey = $2 AND claimed.entry = $3
-  AND ($4 IS NULL OR untaken.reason IS NOT NULL)
   AND touch.touch_id = claimed.touch_id AND touch.outcome = 'claimed'
-RETURNING true
 """
 
 # $1-$5 the touch   $6 the customer's version that it was judged at: who takes a touch up or postpones it raises that
@@ -88,7 +83,7 @@ async def give_up_claims(
     locked the customer.
     """
     if runs:
-        await connection.executemany(_GIVE_UP, [(customer_id, *run, None, None, None) for run in runs])
+        await connection.executemany(_GIVE_UP_RUN, [(customer_id, *run) for run in runs])
 
 
 async def note_judgement(world: World, plan: TouchPlan, known: Known, again: JudgedAgain) -> bool:
@@ -108,18 +103,21 @@ async def give_up(world: World, plan: TouchPlan, known: Known, reason: str, agai
         await lock_customers(connection, [plan.customer_id])
         if not await connection.fetchval(_NOTE, *_as_judged(plan, known, again)):
             return None
-        if again.untaken:
-            await connection.execute(_GIVE_UP, *plan.identity, reason)
-            return plan.settled("failed", reason)
+        outcome = "failed" if again.untaken else "in_doubt"
         await connection.execute(
             """
-            UPDATE touch SET outcome = 'in_doubt', reason = $6, settled_at = now()
+            WITH no_longer_postponed AS (
+                DELETE FROM touch_postponed
+                WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+            )
+            UPDATE touch SET outcome = $6, reason = $7, settled_at = now()
             WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
             """,
             *plan.identity,
+            outcome,
             reason,
         )
-        return plan.settled("in_doubt", reason)
+        return plan.settled(outcome, reason)
 
 
 def _as_judged(plan: TouchPlan, known: Known, again: JudgedAgain) -> tuple[object, ...]:
