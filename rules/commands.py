@@ -13,7 +13,7 @@ from rules import walk
 from rules.definitions import Definition, definition
 from rules.effects import CommandObeyed, Effects, EntryOffered, RunChanged
 from rules.entry import EntryDecided
-from rules.state import CustomerState, Obeyed, Phase, Run
+from rules.state import HELD, READY, WAITING, CustomerState, Obeyed, Run
 from rules.values import value
 
 
@@ -134,9 +134,9 @@ def _resume(state: CustomerState, run: Run, command: Command, now: datetime, eff
         return False, f"{run.journey} is not paused"
     stood_still, run.paused_at = max(now - run.paused_at, timedelta(0)), None
     effects.changes.append(_changed(run, now))
-    if run.phase in (Phase.READY, Phase.HELD) or _waits_for_a_time(run):
-        run.phase, run.deadline, run.held_until, run.at = Phase.READY, None, None, max(run.at, now)
-    elif run.phase is Phase.WAITING:
+    if run.phase in (READY, HELD) or _waits_for_a_time(run):
+        run.phase, run.deadline, run.held_until, run.at = READY, None, None, max(run.at, now)
+    elif run.phase is WAITING:
         assert run.deadline is not None
         run.deadline += stood_still
         run.acts_at = None if run.acts_at is None else run.acts_at + stood_still
@@ -149,7 +149,7 @@ def _skip(state: CustomerState, run: Run, command: Command, now: datetime, effec
     """As if the present wait were over now."""
     if run.paused_at is not None:
         return False, f"{run.journey} is paused: resume it first"
-    if run.deadline is None or run.phase not in (Phase.WAITING, Phase.HELD):
+    if run.deadline is None or run.phase not in (WAITING, HELD):
         return False, f"{run.journey} does not wait for anything"
     skipped = run.step
     if run.held_until is not None:
@@ -210,15 +210,15 @@ def _fit_in(run: Run, here: Definition, there: Definition) -> None:
             _lengthen(run, step.duration - before.duration)
         case WaitFor() as before, WaitFor() as step:
             _lengthen(run, step.within - before.within)
-        case _, Repeat() | WaitUntil() if run.phase is Phase.WAITING:
-            run.phase, run.deadline = Phase.READY, None
+        case _, Repeat() | WaitUntil() if run.phase is WAITING:
+            run.phase, run.deadline = READY, None
         case _:
             pass
 
 
 def _lengthen(run: Run, by: timedelta) -> None:
     """What a pause has added stays."""
-    if run.phase is Phase.WAITING:
+    if run.phase is WAITING:
         assert run.deadline is not None
         run.deadline += by
         run.acts_at = None if run.acts_at is None else run.acts_at + by
@@ -268,7 +268,7 @@ def _changed(run: Run, at: datetime) -> RunChanged:
 
 
 def _waits_for_a_time(run: Run) -> bool:
-    if run.step is None or run.phase is not Phase.WAITING:
+    if run.step is None or run.phase is not WAITING:
         return False
     return isinstance(definition(run.definition).plan.steps[run.step].step, WaitUntil)
 

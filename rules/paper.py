@@ -190,7 +190,7 @@ class _PaperLife:
     def _let_time_pass(self, until: datetime) -> None:
         """Act on every deadline strictly before `until`."""
         while (deadline := life.next_deadline(self.state)) is not None and deadline.at < until:
-            if deadline.what is life.What.FORGET:
+            if deadline.what is life.FORGET:
                 return
             self._perform(life.take_deadline(self.state, deadline))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from errors import RulesMissing
 from journeys.lifecycle import LifecyclePolicy
@@ -40,6 +41,13 @@ class Phase(StrEnum):
     WAITING = "waiting"
     ASKED = "asked"
     HELD = "held"
+
+
+# Under names of their own: Python 3.11 finds the member of an enumeration as slowly as it calls a function.
+READY: Final = Phase.READY
+WAITING: Final = Phase.WAITING
+ASKED: Final = Phase.ASKED
+HELD: Final = Phase.HELD
 
 
 @dataclass(slots=True)

@@ -39,7 +39,7 @@ from rules.effects import (
 )
 from rules.gates import TouchSettled, counts_as_sent
 from rules.plan import Plan, PlannedStep
-from rules.state import RUNS_SHOWN, CustomerState, EndedNote, Entries, Phase, Run
+from rules.state import ASKED, HELD, READY, RUNS_SHOWN, WAITING, CustomerState, EndedNote, Entries, Run
 
 GOAL, GOAL_LATE, COMPLETED, EXPIRED = "goal", "goal_late", "completed", "expired"
 DISPLACED, TOO_LATE, BY_COMMAND = "displaced", "time_past", "ended_by_command"
@@ -50,7 +50,7 @@ _Begun = Send | Wait | WaitFor | WaitUntil | When | Split | AwardPoints | Change
 def proceed(state: CustomerState, run: Run, effects: Effects) -> None:
     """Walk on until the run has to wait for time, an event or an answer, or has ended. A paused run stands still."""
     plan = definition(run.definition).plan
-    while run.phase is Phase.READY and run.paused_at is None:
+    while run.phase is READY and run.paused_at is None:
         if run.step is None:
             finish(state, run, run.at, COMPLETED, effects)
             return
@@ -72,7 +72,7 @@ def _begin(state: CustomerState, run: Run, planned: PlannedStep, begun: _Begun, 
         case WaitFor() as step:
             _begin_to_wait_for(state, run, planned, step)
         case WaitUntil():
-            run.phase = Phase.ASKED
+            run.phase = ASKED
             effects.times.append(ResolveTime(run.journey, run.entry, planned.step.id, run.definition, run.at))
         case When():
             _ask_conditions(run, planned, effects)
@@ -154,7 +154,7 @@ def _ask_conditions(run: Run, planned: PlannedStep, effects: Effects) -> None:
     if isinstance(planned.step, Repeat):
         turn, _ = run.turns.get(planned.step.id, (0, run.at))
         number = (number - 1) * planned.step.up_to + turn + 1
-    run.phase = Phase.ASKED
+    run.phase = ASKED
     effects.conditions.append(
         AskConditions(run.journey, run.entry, planned.step.id, run.definition, run.at, run.entered_at, number)
     )
@@ -164,7 +164,7 @@ def branch(state: CustomerState, run: Run, holds: int | None, effects: Effects) 
     """The conditions of the present step were answered: the place of the first that holds, if one does."""
     assert run.step is not None
     planned = definition(run.definition).plan.steps[run.step]
-    run.phase = Phase.READY
+    run.phase = READY
     match planned.step:
         case When() as step:
             place = len(step.branches) if holds is None else holds
@@ -188,7 +188,7 @@ def wait_until(state: CustomerState, run: Run, at: datetime, effects: Effects) -
     if at >= run.at:
         _wait_until(run, at)
         return
-    run.phase = Phase.READY
+    run.phase = READY
     match step.on_past:
         case "run":
             go_on(run, planned.then, run.at, "")
@@ -217,7 +217,7 @@ def hear(state: CustomerState, run: Run, event: RecordedEvent, now: datetime, ef
         return
     if in_run:
         _remember(run, plan, event, state.going_by.seen_kept)
-    if run.phase is Phase.WAITING and run.step and _satisfies(plan.steps[run.step], run, event):
+    if run.phase is WAITING and run.step and _satisfies(plan.steps[run.step], run, event):
         satisfied(state, run, event.name, at, effects)
 
 
@@ -234,7 +234,7 @@ def fall_due(state: CustomerState, run: Run, due: datetime, effects: Effects) ->
     """The deadline of the run's present step came."""
     assert run.step is not None
     planned = definition(run.definition).plan.steps[run.step]
-    if run.phase is Phase.HELD:
+    if run.phase is HELD:
         ask_to_send(run, effects)
         return
     match planned.step:
@@ -245,11 +245,11 @@ def fall_due(state: CustomerState, run: Run, due: datetime, effects: Effects) ->
             go_on(run, planned.then, due, "")
             proceed(state, run, effects)
         case Repeat() as step:
-            run.at, run.phase, run.deadline = due, Phase.READY, None
+            run.at, run.phase, run.deadline = due, READY, None
             _begin_turn(run, planned, step, effects, its_time=True)
             proceed(state, run, effects)
         case WaitFor() as step:
-            run.phase = Phase.ASKED
+            run.phase = ASKED
             effects.checks.append(_check(run, step, due))
         case step:
             raise AssertionError(f"step {step.id!r} has no deadline")
@@ -272,7 +272,7 @@ def _check(run: Run, step: WaitFor, due: datetime) -> CheckConversion:
 def ask_to_send(run: Run, effects: Effects) -> None:
     """Plan the touch of the run's present step, on the channel in turn."""
     assert run.step is not None
-    run.phase, run.deadline = Phase.ASKED, None
+    run.phase, run.deadline = ASKED, None
     planned = definition(run.definition).plan.steps[run.step]
     effects.sends.append(
         SendMessage(
@@ -324,7 +324,7 @@ def go_on(run: Run, step: StepId | None, at: datetime, done: str) -> None:
         run.path = [one for one in run.path if one[0] != run.step]
     run.path.append((run.step, done))
     run.step, run.at = step, at
-    run.phase, run.deadline, run.channel, run.held_until = Phase.READY, None, 0, None
+    run.phase, run.deadline, run.channel, run.held_until = READY, None, 0, None
     run.acts_at, run.held_for = None, ""
 
 
@@ -419,5 +419,5 @@ def _came(state: CustomerState, run: Run, step: WaitFor) -> datetime | None:
 
 
 def _wait_until(run: Run, deadline: datetime, arrives_within: timedelta = timedelta(0)) -> None:
-    run.phase, run.deadline = Phase.WAITING, deadline
+    run.phase, run.deadline = WAITING, deadline
     run.acts_at = deadline + arrives_within if arrives_within else None

@@ -79,10 +79,13 @@ def summary_of(record: Record, *, customers: int, events: int, zone: tzinfo) -> 
         summary.stages[day, str(change.to_stage)] += 1
         if change.from_stage:
             summary.stages[day, str(change.from_stage)] -= 1
-    summary.touches.update(
-        TouchKind(_week(at, zone), journey, step, outcome, reason)
+    # Many touches of a day are alike: they are counted before they are told apart by weeks.
+    alike = Counter(
+        (day_of(at, zone), journey, step, outcome, reason)
         for _, journey, _, step, at, outcome, reason in record.touches
     )
+    for (day, *what), number in alike.items():
+        summary.touches[TouchKind(_monday(day), *what)] += number
     summary.runs.update((run.journey, run.outcome if run.ended_at else RUNNING) for run in record.runs)
     summary.conversions.update((_week(row.at, zone), row.journey) for row in record.conversions)
     for points in record.points:
@@ -98,5 +101,8 @@ def date_of(ordinal: int) -> date:
 
 def _week(at: datetime, zone: tzinfo) -> int:
     """The Monday of a time's week."""
-    day = day_of(at, zone)
+    return _monday(day_of(at, zone))
+
+
+def _monday(day: int) -> int:
     return day - (day - 1) % 7
