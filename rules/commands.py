@@ -65,7 +65,7 @@ def obey(state: CustomerState, command: Command, now: datetime) -> Effects:
     effects = Effects()
     if command.verb is Verb.ENTER:
         offer = EntryOffered(cause_of(command), now, journey=command.journey, key=command.key)
-        effects.offers.append(offer)
+        effects.offers += (offer,)
         return effects
     run, problem = _the_run(state, command)
     before = _told(run)
@@ -85,7 +85,7 @@ def entered(state: CustomerState, command: Command, decided: EntryDecided | None
     if decided is None:
         told = f"there is no journey {command.journey!r} here: a worker of an older release answered"
         tried = replace(command, command_id=f"{command.command_id} at {now.isoformat()}")
-        effects.obeyed.append(_for_the_audit(tried, now, _obeyed(command, False, told), [], []))
+        effects.obeyed += (_for_the_audit(tried, now, _obeyed(command, False, told), [], []),)
         return effects
     if decided.refused:
         obeyed = _obeyed(command, False, f"not entered: {decided.refused}")
@@ -124,7 +124,7 @@ def _pause(state: CustomerState, run: Run, command: Command, now: datetime, effe
     if run.paused_at is not None:
         return False, f"{run.journey} is paused already"
     run.paused_at = now
-    effects.changes.append(_changed(run, now))
+    effects.changes += (_changed(run, now),)
     return True, f"{run.journey} is paused at {run.step}"
 
 
@@ -133,7 +133,7 @@ def _resume(state: CustomerState, run: Run, command: Command, now: datetime, eff
     if run.paused_at is None:
         return False, f"{run.journey} is not paused"
     stood_still, run.paused_at = max(now - run.paused_at, timedelta(0)), None
-    effects.changes.append(_changed(run, now))
+    effects.changes += (_changed(run, now),)
     if run.phase in (READY, HELD) or _waits_for_a_time(run):
         run.phase, run.deadline, run.held_until, run.at = READY, None, None, max(run.at, now)
     elif run.phase is WAITING:
@@ -177,7 +177,7 @@ def _move(state: CustomerState, run: Run, command: Command, now: datetime, effec
     run.definition, run.version = there.hash, there.journey.version
     run.ends_at = max(run.entered_at + there.plan.ends_after, now)
     _fit_in(run, here, there)
-    effects.changes.append(_changed(run, now))
+    effects.changes += (_changed(run, now),)
     walk.proceed(state, run, effects)
     return True, f"{run.journey} goes on in version {run.version} at {run.step}"
 
@@ -243,7 +243,7 @@ def _answer(
     effects: Effects,
 ) -> None:
     state.obeyed = [*state.obeyed, obeyed][-state.going_by.obeyed_kept :]
-    effects.obeyed.append(_for_the_audit(command, now, obeyed, before, after))
+    effects.obeyed += (_for_the_audit(command, now, obeyed, before, after),)
 
 
 def _for_the_audit(

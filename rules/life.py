@@ -119,8 +119,8 @@ def take_event(state: CustomerState, event: RecordedEvent, now: datetime) -> Eff
         for run in list(state.runs):
             walk.finish(state, run, max(event.at, run.at), f"exit: {account_closed}", effects)
     if event.starts:
-        effects.offers.append(
-            EntryOffered(event.event_id, event.at, event=event.name, data=event.data, caused_by=event.sequence)
+        effects.offers += (
+            EntryOffered(event.event_id, event.at, event=event.name, data=event.data, caused_by=event.sequence),
         )
     return effects
 
@@ -246,7 +246,7 @@ def resume(state: CustomerState) -> Effects:
 
 
 def _stage_changed(change: StageChanged, effects: Effects, event: RecordedEvent | None = None) -> None:
-    effects.stage_changes.append(change)
+    effects.stage_changes += (change,)
     offer = EntryOffered(
         _cause(change.to_stage, change.at),
         change.at,
@@ -255,7 +255,7 @@ def _stage_changed(change: StageChanged, effects: Effects, event: RecordedEvent 
         caused_by=event.sequence if event else None,
         happened_at=event.at if event else None,
     )
-    effects.offers.append(offer)
+    effects.offers += (offer,)
 
 
 @lru_cache(maxsize=4096)
@@ -277,8 +277,8 @@ def _still_asked(state: CustomerState, asked: Answer | AskConditions | ResolveTi
 
 
 def _note_touch(state: CustomerState, answer: TouchSettled) -> None:
-    note = TouchNote(answer.at, answer.journey, answer.step, answer.outcome, answer.reason)
-    state.touches = [*state.touches, note][-TOUCHES_SHOWN:]
+    state.touches.append(TouchNote(answer.at, answer.journey, answer.step, answer.outcome, answer.reason))
+    del state.touches[:-TOUCHES_SHOWN]
 
 
 def _moved(state: CustomerState, at: datetime) -> None:

@@ -165,9 +165,9 @@ class _PaperLife:
     def begin(self, change: StageChanged) -> None:
         self.state.lifecycle.stage, self.state.lifecycle.since = change.to_stage, change.at
         effects = Effects()
-        effects.stage_changes.append(change)
+        effects.stage_changes += (change,)
         offer = EntryOffered(change.cause, change.at, from_stage=change.from_stage, to_stage=change.to_stage)
-        effects.offers.append(offer)
+        effects.offers += (offer,)
         self._perform(effects)
 
     def live(self, events: Iterable[Happening], until: datetime) -> None:

@@ -73,7 +73,7 @@ def _begin(state: CustomerState, run: Run, planned: PlannedStep, begun: _Begun, 
             _begin_to_wait_for(state, run, planned, step)
         case WaitUntil():
             run.phase = ASKED
-            effects.times.append(ResolveTime(run.journey, run.entry, planned.step.id, run.definition, run.at))
+            effects.times += (ResolveTime(run.journey, run.entry, planned.step.id, run.definition, run.at),)
         case When():
             _ask_conditions(run, planned, effects)
         case Split() as step:
@@ -104,13 +104,13 @@ def _name_of(step: WaitFor) -> str:
 def _assign_arm(state: CustomerState, run: Run, planned: PlannedStep, step: Split, effects: Effects) -> None:
     place, arm = arm_of(step, state.customer_id)
     time = occurrence(run, planned)
-    effects.arms.append(ArmAssigned(run.journey, run.entry, step.id, run.at, step.name, arm.name, time))
+    effects.arms += (ArmAssigned(run.journey, run.entry, step.id, run.at, step.name, arm.name, time),)
     go_on(run, planned.ways[place], run.at, arm.name)
 
 
 def _change_tag(run: Run, planned: PlannedStep, step: ChangeTag, effects: Effects) -> None:
     present, time = step.kind == "set_tag", occurrence(run, planned)
-    effects.tags.append(TagChanged(run.journey, run.entry, step.id, run.at, step.tag, present, time))
+    effects.tags += (TagChanged(run.journey, run.entry, step.id, run.at, step.tag, present, time),)
     go_on(run, planned.after, run.at, "")
 
 
@@ -120,7 +120,7 @@ def _award(state: CustomerState, run: Run, planned: PlannedStep, step: AwardPoin
     awarded = PointsAwarded(
         run.journey, run.entry, step.id, run.at, step.points, step.reason, occurrence(run, planned), run.control
     )
-    effects.awards.append(awarded)
+    effects.awards += (awarded,)
     go_on(run, planned.after, run.at, "withheld: holdout" if run.control else f"+{step.points}")
 
 
@@ -155,8 +155,8 @@ def _ask_conditions(run: Run, planned: PlannedStep, effects: Effects) -> None:
         turn, _ = run.turns.get(planned.step.id, (0, run.at))
         number = (number - 1) * planned.step.up_to + turn + 1
     run.phase = ASKED
-    effects.conditions.append(
-        AskConditions(run.journey, run.entry, planned.step.id, run.definition, run.at, run.entered_at, number)
+    effects.conditions += (
+        AskConditions(run.journey, run.entry, planned.step.id, run.definition, run.at, run.entered_at, number),
     )
 
 
@@ -250,7 +250,7 @@ def fall_due(state: CustomerState, run: Run, due: datetime, effects: Effects) ->
             proceed(state, run, effects)
         case WaitFor() as step:
             run.phase = ASKED
-            effects.checks.append(_check(run, step, due))
+            effects.checks += (_check(run, step, due),)
         case step:
             raise AssertionError(f"step {step.id!r} has no deadline")
 
@@ -274,7 +274,7 @@ def ask_to_send(run: Run, effects: Effects) -> None:
     assert run.step is not None
     run.phase, run.deadline = ASKED, None
     planned = definition(run.definition).plan.steps[run.step]
-    effects.sends.append(
+    effects.sends += (
         SendMessage(
             run.journey,
             run.entry,
@@ -286,7 +286,7 @@ def ask_to_send(run: Run, effects: Effects) -> None:
             _overtaken_by(run, planned.overtaken_by) if planned.overtaken_by else (),
             occurrence(run, planned) if planned.loops else 1,
             run.control,
-        )
+        ),
     )
 
 
@@ -343,7 +343,7 @@ def finish(
         entries.keys[run.key] = at
     note = EndedNote(run.journey, run.entry, run.entered_at, at, outcome)
     state.ended = [*state.ended, note][-RUNS_SHOWN:]
-    effects.ended.append(RunEnded(run.journey, run.entry, at, outcome))
+    effects.ended += (RunEnded(run.journey, run.entry, at, outcome),)
     if frees_slot and state.deferred and definition(run.definition).plan.takes_slot:
         _offer_again(state, at, effects)
 
@@ -351,7 +351,7 @@ def finish(
 def _offer_again(state: CustomerState, at: datetime, effects: Effects) -> None:
     state.deferred = [one for one in state.deferred if one.until >= at]
     for one in state.deferred:
-        effects.offers.append(EntryOffered(one.next_cause, at, journey=one.journey, key=one.key))
+        effects.offers += (EntryOffered(one.next_cause, at, journey=one.journey, key=one.key),)
 
 
 def occurrence(run: Run, planned: PlannedStep) -> int:
