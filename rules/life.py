@@ -28,7 +28,7 @@ from rules.effects import (
 )
 from rules.entry import EntryDecided, note_refusal, open_run
 from rules.gates import Answer, HeldUntil, NextChannel, TouchSettled, TryLater
-from rules.state import ASKED, HELD, READY, TOUCHES_SHOWN, WAITING, CustomerState, Entries, Run, TouchNote
+from rules.state import ASKED, HELD, READY, TOUCHES_SHOWN, WAITING, CustomerState, Run, TouchNote
 from rules.values import value
 
 
@@ -157,7 +157,7 @@ def take_entry(state: CustomerState, decided: EntryDecided) -> Effects:
     if decided.refused:
         note_refusal(state, decided)
         return effects
-    if decided.entry <= state.entries.get(decided.journey, Entries()).count:
+    if decided.entry <= state.times_entered(decided.journey):
         return effects  # decided before, and lived already
     state.deferred = [one for one in state.deferred if (one.journey, one.key) != (decided.journey, decided.key)]
     if decided.displaces is not None and (displaced := state.run(*decided.displaces)) is not None:

@@ -216,6 +216,17 @@ class CustomerState:
         """The engine's numbers that this life goes by; on paper those of today."""
         return self.numbers or TODAY
 
+    def times_entered(self, journey: JourneyName) -> int:
+        """How often the customer has entered a journey."""
+        entries = self.entries.get(journey)
+        return 0 if entries is None else entries.count
+
+    def entries_of(self, journey: JourneyName) -> Entries:
+        """What is kept of the entries of a journey, to be changed."""
+        if (entries := self.entries.get(journey)) is None:
+            entries = self.entries[journey] = Entries()
+        return entries
+
     def run(self, journey: JourneyName, entry: int) -> Run | None:
         """An open run, or none if it has ended."""
         for run in self.runs:

@@ -39,7 +39,7 @@ from rules.effects import (
 )
 from rules.gates import TouchSettled, counts_as_sent
 from rules.plan import Plan, PlannedStep
-from rules.state import ASKED, HELD, READY, RUNS_SHOWN, WAITING, CustomerState, EndedNote, Entries, Run
+from rules.state import ASKED, HELD, READY, RUNS_SHOWN, WAITING, CustomerState, EndedNote, Run
 
 GOAL, GOAL_LATE, COMPLETED, EXPIRED = "goal", "goal_late", "completed", "expired"
 DISPLACED, TOO_LATE, BY_COMMAND = "displaced", "time_past", "ended_by_command"
@@ -336,13 +336,14 @@ def finish(
     What failed on its way stays noted until the customer's next event.
     """
     state.runs.remove(run)
-    state.attention = [*state.attention, *run.failures][-RUNS_SHOWN:]
-    entries = state.entries.setdefault(run.journey, Entries())
+    if failures := run.failures:
+        state.attention = [*state.attention, *failures][-RUNS_SHOWN:]
+    entries = state.entries_of(run.journey)
     entries.last_ended_at = at
     if run.key:
         entries.keys[run.key] = at
-    note = EndedNote(run.journey, run.entry, run.entered_at, at, outcome)
-    state.ended = [*state.ended, note][-RUNS_SHOWN:]
+    state.ended.append(EndedNote(run.journey, run.entry, run.entered_at, at, outcome))
+    del state.ended[:-RUNS_SHOWN]
     effects.ended += (RunEnded(run.journey, run.entry, at, outcome),)
     if frees_slot and state.deferred and definition(run.definition).plan.takes_slot:
         _offer_again(state, at, effects)
