@@ -49,15 +49,15 @@ class EntryOffered:
 
     cause: str
     at: datetime
-    event: str | None = None
     from_stage: Stage | None = None
     to_stage: Stage | None = None
-    data: dict[str, Any] = field(default_factory=dict)
-    journey: JourneyName | None = None
-    key: str = ""
     caused_by: int | None = None
     happened_at: datetime | None = None
     """When that event happened, if it came so late that the change is dated when it came (rule 4 looks at it)."""
+    event: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    journey: JourneyName | None = None
+    key: str = ""
 
 
 @value

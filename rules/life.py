@@ -247,15 +247,9 @@ def resume(state: CustomerState) -> Effects:
 
 def _stage_changed(change: StageChanged, effects: Effects, event: RecordedEvent | None = None) -> None:
     effects.stage_changes += (change,)
-    offer = EntryOffered(
-        _cause(change.to_stage, change.at),
-        change.at,
-        from_stage=change.from_stage,
-        to_stage=change.to_stage,
-        caused_by=event.sequence if event else None,
-        happened_at=event.at if event else None,
-    )
-    effects.offers += (offer,)
+    cause = _cause(change.to_stage, change.at)
+    caused_by, happened_at = (event.sequence, event.at) if event else (None, None)
+    effects.offers += (EntryOffered(cause, change.at, change.from_stage, change.to_stage, caused_by, happened_at),)
 
 
 @lru_cache(maxsize=4096)
