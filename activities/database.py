@@ -107,12 +107,13 @@ def membership_told() -> Iterator[None]:
 
 
 async def may_rewrite_books(connection: AnyConnection) -> bool:
-    """Whether this connection could change a decision record or delete one."""
+    """Whether this connection could change a decision record or delete one, if only by what the owner then calls."""
     return bool(
         await connection.fetchval(
             """
             SELECT has_table_privilege('touch', 'DELETE') OR has_table_privilege('touch', 'TRUNCATE')
                 OR has_column_privilege('touch', 'facts', 'UPDATE')
+                OR has_schema_privilege('public', 'CREATE')
             """
         )
     )

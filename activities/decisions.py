@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -25,6 +25,10 @@ _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 _FURTHER: TypeAdapter[FurtherJudgement] = TypeAdapter(FurtherJudgement)
 
 _MAY_HAVE_LEFT = ("claimed", "in_doubt", "sent")
+
+_MADE_UP = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What the gates and a text raise on a record that they cannot have come from: a channel that the touch does not have,
+times without a zone, values of the wrong kind."""
 
 _Texts = Mapping[ContentHash, Template | None]
 """By their hash; none for one that cannot be read."""
@@ -129,35 +133,36 @@ async def _read_holds(connection: AnyConnection, customer_id: CustomerId) -> lis
 
 def _touch(row: asyncpg.Record, texts: _Texts, again: Sequence[asyncpg.Record]) -> Verified:
     """With its words and its end."""
-    verified = partial(Verified, "touch", row["planned_at"], row["key"], row["outcome"])
-    try:
+
+    def found() -> Iterator[str]:
         decision = _decision(row)
-    except ValidationError as error:
-        return verified([], _not_whole(error))
-    words = _other_text(row, decision.touch, texts.get(row["content_hash"]))
-    columns = _other_columns(row, decision.touch, decision.facts)
-    return verified([*columns, *words, *disagreements(decision), *other_end(row, again)])
+        yield from _other_columns(row, decision.touch, decision.facts)
+        yield from _other_text(row, decision.touch, texts.get(row["content_hash"]))
+        yield from disagreements(decision)
+        yield from other_end(row, again)
+
+    return _verified("touch", row, row["outcome"], found())
 
 
 def _judgement(row: asyncpg.Record) -> Verified:
-    verified = partial(Verified, "judgement", row["planned_at"], row["key"], f"judged again: {row['decision']}")
-    names = ("key", "untaken", "decision", "reason", "facts", "verdicts", "held_until")
-    try:
+    def found() -> Iterator[str]:
+        names = ("key", "untaken", "decision", "reason", "facts", "verdicts", "held_until")
         further = _FURTHER.validate_python({"touch": row["planned"], **{name: row[name] for name in names}})
-    except ValidationError as error:
-        return verified([], _not_whole(error))
-    return verified([*_other_columns(row, further.touch, further.facts), *disagreements_again(further)])
+        yield from _other_columns(row, further.touch, further.facts)
+        yield from disagreements_again(further)
+
+    return _verified("judgement", row, f"judged again: {row['decision']}", found())
 
 
 def _hold(row: asyncpg.Record) -> Verified:
     """It has no words of its own."""
-    held = f"held for {row['reason']} on {row['channel']}"
-    verified = partial(Verified, "hold", row["planned_at"], row["key"], held)
-    try:
+
+    def found() -> Iterator[str]:
         decision = _decision(row)
-    except ValidationError as error:
-        return verified([], _not_whole(error))
-    return verified([*_other_columns(row, decision.touch, decision.facts), *disagreements(decision)])
+        yield from _other_columns(row, decision.touch, decision.facts)
+        yield from disagreements(decision)
+
+    return _verified("hold", row, f"held for {row['reason']} on {row['channel']}", found())
 
 
 def _decision(row: asyncpg.Record) -> Decision:
@@ -165,9 +170,17 @@ def _decision(row: asyncpg.Record) -> Decision:
     return _DECISION.validate_python({"touch": row["planned"], **{name: row[name] for name in names}})
 
 
-def _not_whole(error: ValidationError) -> str:
-    places = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
-    return f"the record is not whole, it cannot be judged again: {', '.join(places)}"
+def _verified(kind: Kind, row: asyncpg.Record, outcome: str, found: Iterable[str]) -> Verified:
+    verified = partial(Verified, kind, row["planned_at"], row["key"], outcome)
+    try:
+        return verified(list(found))
+    except ValidationError as error:
+        places = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
+        return verified([], f"the record is not whole, it cannot be judged again: {', '.join(places)}")
+    except _MADE_UP as error:
+        return verified(
+            [], f"the gates fail on what the record holds, it cannot be judged again: {type(error).__name__}"
+        )
 
 
 def _other_columns(row: asyncpg.Record, touch: Touch, facts: Facts) -> list[str]:

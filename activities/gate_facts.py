@@ -39,8 +39,9 @@ Addresses = tuple[tuple[str, str], ...]
 class Decided:
     """The record of a touch that was decided before.
 
-    `definition` is the one that the run was in then. `postponed` says why no provider has taken it so far, for certain;
-    none if one may have.
+    `definition` is the one that the run was in then. `tried_for` is how long ago it was decided, by the clock of the
+    database, which wrote it down. `postponed` says why no provider has taken it so far, for certain; none if one may
+    have.
     """
 
     outcome: str
@@ -48,8 +49,8 @@ class Decided:
     definition: ContentHash
     channel: Channel
     language: Language
-    recorded_at: datetime
-    variables: dict[str, Any]
+    tried_for: timedelta
+    variables: dict[str, Any] = field(repr=False)
     plain: bool
     postponed: str | None
 
@@ -68,7 +69,7 @@ class Known:
     last_change: int
     language: Language
     arm: str | None
-    variables: Mapping[str, object]
+    variables: Mapping[str, object] = field(repr=False)
     plain: bool
     facts: Facts
     record: Decided | None

@@ -19,62 +19,58 @@ from journeys.names import CustomerId, JourneyName
 from rules.gates import TouchSettled
 from rules.judged_again import JudgedAgain
 
-# $1-$3 the run   $4 $5 of one touch alone, and only if no provider has taken it   $6 another reason than the record's
-_GIVE_UP = """
+_GIVE_UP_RUN = """
 WITH untaken AS (
-    DELETE FROM touch_postponed
-    WHERE customer_id = $1 AND journey = $2 AND entry = $3
-      AND ($4::text IS NULL OR (step, occurrence) = ($4, $5::integer))
+    DELETE FROM touch_postponed WHERE customer_id = $1 AND journey = $2 AND entry = $3
     RETURNING step, occurrence, reason
 )
 UPDATE touch SET outcome = CASE WHEN untaken.reason IS NULL THEN 'in_doubt' ELSE 'failed' END,
-                 reason = coalesce($6, untaken.reason, 'answer_lost'), settled_at = now()
+                 reason = coalesce(untaken.reason, 'answer_lost'), settled_at = now()
 FROM touch AS claimed LEFT JOIN untaken USING (step, occurrence)
 WHERE claimed.customer_id = $1 AND claimed.journey = $2 AND claimed.entry = $3
-  AND ($4 IS NULL OR untaken.reason IS NOT NULL)
   AND touch.touch_id = claimed.touch_id AND touch.outcome = 'claimed'
-RETURNING true
 """
 
 # $1-$5 the touch   $6 the customer's version that it was judged at: who takes a touch up or postpones it raises that
-# $7-$13 the judgement; a hold that says what the last one said is not written down again
+# $7 the last change of a gate   $8-$14 the judgement; a hold that says what the last one said is not written down again
 _NOTE = """
-WITH unchanged AS MATERIALIZED (
+WITH locked AS MATERIALIZED (
     SELECT customer_id FROM customer WHERE customer_id = $1 AND version = $6 FOR NO KEY UPDATE
+), unchanged AS MATERIALIZED (
+    -- Looked at once the customer is locked, as in a claim.
+    SELECT customer_id FROM locked WHERE latest_gate_change() = $7
 ), judged AS MATERIALIZED (
     SELECT touch_id FROM touch JOIN unchanged USING (customer_id)
     WHERE journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5 AND outcome = 'claimed'
     FOR NO KEY UPDATE OF touch
 ), noted AS (
     INSERT INTO touch_judgement (touch_id, untaken, judged_at, decision, reason, held_until, facts, verdicts)
-    SELECT touch_id, $7, $8, $9, $10, $11, $12, $13
+    SELECT touch_id, $8, $9, $10, $11, $12, $13, $14
     FROM judged LEFT JOIN LATERAL (
         SELECT untaken, decision, reason, verdicts FROM touch_judgement AS before
         WHERE before.touch_id = judged.touch_id ORDER BY judgement_id DESC LIMIT 1
-    ) AS last ON $9 = 'hold'
+    ) AS last ON $10 = 'hold'
     WHERE (last.untaken, last.decision, last.reason, last.verdicts)
-       IS DISTINCT FROM ($7::boolean, $9::text, $10::text, $13::jsonb)
+       IS DISTINCT FROM ($8::boolean, $10::text, $11::text, $14::jsonb)
 )
 SELECT EXISTS (SELECT FROM judged)
 """
 
-# $1-$5 the touch, which no later try has asked a provider for   $6 the reason
-_POSTPONE = """
-INSERT INTO touch_postponed (customer_id, journey, entry, step, occurrence, reason)
-SELECT customer_id, journey, entry, step, occurrence, $6 FROM touch
-WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5 AND outcome = 'claimed'
-  AND NOT EXISTS (SELECT FROM touch_judgement AS again
-                  WHERE again.touch_id = touch.touch_id AND NOT again.untaken AND again.decision = 'send')
-ON CONFLICT DO NOTHING
-RETURNING true
-"""
-
-# $1-$6 the same   $7 the outcomes that it may have so far
-_FAIL = """
+# $1-$5 the touch   $6 the reason   $7 whether it is asked for again
+# Nothing changes if a later try has asked a provider since.
+_NOT_TAKEN = """
+WITH untaken AS (
+    SELECT touch_id, $7 AND outcome = 'claimed' AS again FROM touch
+    WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+      AND NOT EXISTS (SELECT FROM touch_judgement AS later
+                      WHERE later.touch_id = touch.touch_id AND NOT later.untaken AND later.decision = 'send')
+), postponed AS (
+    INSERT INTO touch_postponed (customer_id, journey, entry, step, occurrence, reason)
+    SELECT $1, $2, $3, $4, $5, $6 FROM untaken WHERE again
+    ON CONFLICT DO NOTHING
+)
 UPDATE touch SET outcome = 'failed', reason = $6, settled_at = now()
-WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5 AND outcome = ANY($7::text[])
-  AND NOT EXISTS (SELECT FROM touch_judgement AS again
-                  WHERE again.touch_id = touch.touch_id AND NOT again.untaken AND again.decision = 'send')
+FROM untaken WHERE touch.touch_id = untaken.touch_id AND NOT again AND outcome IN ('claimed', 'in_doubt')
 """
 
 
@@ -87,7 +83,7 @@ async def give_up_claims(
     locked the customer.
     """
     if runs:
-        await connection.executemany(_GIVE_UP, [(customer_id, *run, None, None, None) for run in runs])
+        await connection.executemany(_GIVE_UP_RUN, [(customer_id, *run) for run in runs])
 
 
 async def note_judgement(world: World, plan: TouchPlan, known: Known, again: JudgedAgain) -> bool:
@@ -95,7 +91,7 @@ async def note_judgement(world: World, plan: TouchPlan, known: Known, again: Jud
 
     Of a hold only what the last judgement did not say already.
     """
-    return bool(await world.pool.fetchval(_NOTE, *plan.identity, known.version, *_judged(again)))
+    return bool(await world.pool.fetchval(_NOTE, *_as_judged(plan, known, again)))
 
 
 async def give_up(world: World, plan: TouchPlan, known: Known, reason: str, again: JudgedAgain) -> TouchSettled | None:
@@ -105,26 +101,32 @@ async def give_up(world: World, plan: TouchPlan, known: Known, reason: str, agai
     """
     async with world.pool.acquire() as connection, connection.transaction():
         await lock_customers(connection, [plan.customer_id])
-        if not await connection.fetchval(_NOTE, *plan.identity, known.version, *_judged(again)):
+        if not await connection.fetchval(_NOTE, *_as_judged(plan, known, again)):
             return None
-        if again.untaken:
-            await connection.execute(_GIVE_UP, *plan.identity, reason)
-            return plan.settled("failed", reason)
+        outcome = "failed" if again.untaken else "in_doubt"
         await connection.execute(
             """
-            UPDATE touch SET outcome = 'in_doubt', reason = $6, settled_at = now()
+            WITH no_longer_postponed AS (
+                DELETE FROM touch_postponed
+                WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+            )
+            UPDATE touch SET outcome = $6, reason = $7, settled_at = now()
             WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
             """,
             *plan.identity,
+            outcome,
             reason,
         )
-        return plan.settled("in_doubt", reason)
+        return plan.settled(outcome, reason)
 
 
-def _judged(again: JudgedAgain) -> tuple[object, ...]:
+def _as_judged(plan: TouchPlan, known: Known, again: JudgedAgain) -> tuple[object, ...]:
     """What a claimed touch was judged on again, and what it came to, in the order of the statements."""
     judgement = again.judgement
     return (
+        *plan.identity,
+        known.version,
+        known.last_change,
         again.untaken,
         again.facts.judged_at,
         judgement.decision,
@@ -134,38 +136,24 @@ def _judged(again: JudgedAgain) -> tuple[object, ...]:
     )
 
 
-async def postpone(world: World, plan: TouchPlan, reason: str) -> TouchSettled | None:
-    """Write down that no provider has taken a claimed touch so far. None if it stays open.
+async def note_untaken(world: World, plan: TouchPlan, reason: str, *, ask_again: bool) -> TouchSettled | None:
+    """Write down that no provider has taken a claimed touch so far: it is postponed, or has failed. None if it is open.
 
-    If its run is over nobody asks again: it has failed. If another try has asked a provider since, that one settles it.
+    If its run is over nobody asks again. If another try has asked a provider since, that one settles it.
     """
     async with world.pool.acquire() as connection, connection.transaction():
         # The lock, too; and what was judged while this try was under way is judged again.
         await raise_versions(connection, [plan.customer_id])
-        if await connection.fetchval(_POSTPONE, *plan.identity, reason):
-            return None
-        return await _fail(connection, plan, reason, "in_doubt")
-
-
-async def fail_untaken(world: World, plan: TouchPlan, reason: str) -> TouchSettled | None:
-    """Settle a touch that its only call has not brought there. None if another try has asked since, and settles it."""
-    async with world.pool.acquire() as connection, connection.transaction():
-        await lock_customers(connection, [plan.customer_id])
-        return await _fail(connection, plan, reason, "claimed", "in_doubt")
-
-
-async def _fail(connection: PoolConnection, plan: TouchPlan, reason: str, *outcomes: str) -> TouchSettled | None:
-    """What a touch has come to; none if it is open."""
-    await connection.execute(_FAIL, *plan.identity, reason, outcomes)
-    row = await connection.fetchrow(
-        """
-        SELECT outcome, reason FROM touch
-        WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
-        """,
-        *plan.identity,
-    )
-    assert row is not None, "what was handed over was claimed"
-    return None if row["outcome"] == "claimed" else plan.settled(row["outcome"], row["reason"])
+        await connection.execute(_NOT_TAKEN, *plan.identity, reason, ask_again)
+        row = await connection.fetchrow(
+            """
+            SELECT outcome, reason FROM touch
+            WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
+            """,
+            *plan.identity,
+        )
+        assert row is not None, "what was handed over was claimed"
+        return None if row["outcome"] == "claimed" else plan.settled(row["outcome"], row["reason"])
 
 
 async def take_up(world: World, plan: TouchPlan, known: Known, again: JudgedAgain) -> bool:
@@ -191,9 +179,6 @@ async def take_up(world: World, plan: TouchPlan, known: Known, again: JudgedAgai
             WHERE customer_id = $1 AND journey = $2 AND entry = $3 AND step = $4 AND occurrence = $5
             RETURNING true
             """,
-            *plan.identity,
-            known.version,
-            known.last_change,
-            *_judged(again),
+            *_as_judged(plan, known, again),
         )
     )

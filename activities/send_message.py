@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from activities.channels import Accepted, ChannelAdapter, Message, Postponed, Refused, Unknown
-from activities.contracts import SendMessageRequest, SendMessageResult
+from activities.contracts import SEND_LOST_AFTER, SendMessageRequest, SendMessageResult
 from activities.gate_facts import Decided, Known, read_facts
-from activities.open_claims import fail_untaken, give_up, note_judgement, postpone, take_up
+from activities.open_claims import give_up, note_judgement, note_untaken, take_up
 from activities.reachability import note_gone
 from activities.rendering import fill, render
 from activities.touch_plan import TouchPlan
@@ -89,7 +89,7 @@ async def _send(world: World, plan: TouchPlan, known: Known, judgement: Judgemen
     if not await claim(world, plan, known, judgement, "claimed", text):
         return None
     addresses = known.addresses_on(plan.channel)
-    handover = Handover(world.channels[plan.channel], text, addresses, known.good_until, datetime.now(UTC), True)
+    handover = Handover(world.channels[plan.channel], text, addresses, known.good_until, timedelta(0), True)
     return await _deliver(world, plan, handover)
 
 
@@ -102,13 +102,12 @@ async def _claimed_before(
     was judged is not so any more.
     """
     untaken, adapter = record.postponed is not None, world.channels.get(plan.channel)
-    tried_for = datetime.now(UTC) - record.recorded_at
-    if adapter is None and tried_for < ASK_AGAIN_FOR:
+    if adapter is None and record.tried_for < ASK_AGAIN_FOR:
         # Only a worker that has the channel can tell whether it may still be asked.
-        return _try_later(plan, "not_connected", _pause(Postponed("not_connected"), tried_for))
+        return _try_later(plan, "not_connected", _pause(Postponed("not_connected"), record.tried_for))
     again = judge_again(plan.touch, known.facts, plan.key, untaken=untaken)
     judgement = again.judgement
-    in_time = tried_for < _ask_again_for(adapter, untaken=untaken)
+    in_time = record.tried_for < _ask_again_for(adapter, untaken=untaken)
     match judgement.decision:
         case "send" if in_time:
             return await _ask_again(world, plan, known, record, again)
@@ -127,10 +126,13 @@ async def _claimed_before(
 
 
 def _ask_again_for(adapter: ChannelAdapter | None, *, untaken: bool) -> timedelta:
-    """How long after the claim the provider is asked: no longer than it knows what it may have taken by then."""
+    """How long after the claim the provider is asked: no longer than it knows what it may have taken by then.
+
+    What is asked now may come there as late as a try ends.
+    """
     if adapter is None:
         return timedelta(0)
-    return ASK_AGAIN_FOR if untaken else min(ASK_AGAIN_FOR, adapter.deduplicates_for)
+    return ASK_AGAIN_FOR if untaken else min(ASK_AGAIN_FOR, adapter.deduplicates_for - SEND_LOST_AFTER)
 
 
 async def _ask_again(
@@ -143,7 +145,7 @@ async def _ask_again(
     text = fill(plan.template, record.language, plan.channel, record.variables, plain=record.plain)
     addresses = known.addresses_on(plan.channel)
     adapter = world.channels[plan.channel]
-    handover = Handover(adapter, text, addresses, known.good_until, record.recorded_at, again.untaken)
+    handover = Handover(adapter, text, addresses, known.good_until, record.tried_for, again.untaken)
     return await _deliver(world, plan, handover)
 
 
@@ -152,10 +154,10 @@ class Handover:
     """A claimed touch on its way to a channel. `untaken`: no call before this one can have brought it there."""
 
     adapter: ChannelAdapter
-    text: Text
+    text: Text = field(repr=False)
     addresses: tuple[str, ...] = field(repr=False)
     good_until: datetime | None
-    claimed_at: datetime
+    tried_for: timedelta
     untaken: bool
 
     def message(self, plan: TouchPlan) -> Message:
@@ -179,7 +181,7 @@ async def _deliver(world: World, plan: TouchPlan, handover: Handover) -> TouchSe
     remembered_for = _ask_again_for(handover.adapter, untaken=False)
     asked_at = datetime.now(UTC)
     delivery = await handover.adapter.deliver(handover.message(plan))
-    tried_for = datetime.now(UTC) - handover.claimed_at
+    tried_for = handover.tried_for + (datetime.now(UTC) - asked_at)
     match delivery:
         case Accepted():
             return await settle(world, plan, "sent", "", delivery.provider_id)
@@ -188,14 +190,13 @@ async def _deliver(world: World, plan: TouchPlan, handover: Handover) -> TouchSe
                 # It knew no address that it is told while it is asked.
                 await note_gone(world.pool, plan.customer_id, handover.adapter.channel, asked_at, handover.addresses)
             if handover.untaken:
-                return await fail_untaken(world, plan, delivery.reason) or _left_to_another(plan)
+                settled = await note_untaken(world, plan, delivery.reason, ask_again=False)
+                return settled or _left_to_another(plan)
             # A call before this one may have brought it there.
             return await settle(world, plan, "in_doubt", delivery.reason)
-        case Postponed() if handover.untaken and tried_for < ASK_AGAIN_FOR:
-            settled = await postpone(world, plan, delivery.reason)
-            return settled or _try_later(plan, delivery.reason, _pause(delivery, tried_for))
         case Postponed() if handover.untaken:
-            return await fail_untaken(world, plan, delivery.reason) or _left_to_another(plan)
+            settled = await note_untaken(world, plan, delivery.reason, ask_again=tried_for < ASK_AGAIN_FOR)
+            return settled or _try_later(plan, delivery.reason, _pause(delivery, tried_for))
         case Unknown() | Postponed() if tried_for < remembered_for:
             return _try_later(plan, delivery.reason, _pause(delivery, tried_for))
         case Unknown() | Postponed():

@@ -17,8 +17,8 @@ _MAYBE_TAKEN = _NOT_TAKEN.union(get_args(UnknownReason))
 def other_end(touch: asyncpg.Record, again: Sequence[asyncpg.Record]) -> Iterator[str]:
     """What of the end of a touch nothing in the books led to.
 
-    `again` are its further judgements. `touch` has outcome, reason and text_hash, and `bounced`: whether a receipt says
-    so.
+    `again` are its further judgements, in their order. `touch` has outcome, reason and text_hash, and `bounced`:
+    whether a receipt says so.
     """
     outcome, reason = touch["outcome"], touch["reason"]
     if outcome in ("failed", "in_doubt") and reason and reason not in _reasons(touch, again):
@@ -33,8 +33,11 @@ def _reasons(touch: asyncpg.Record, again: Sequence[asyncpg.Record]) -> set[str]
     failed = touch["outcome"] == "failed"
     if failed and touch["text_hash"] is None:
         return {"template_error"}
-    stopped = {one["reason"] for one in again if one["untaken"] == failed and one["decision"] != "send"}
     by_receipt = {"bounced"} if failed and touch["bounced"] else set()
+    if failed and any(one["decision"] == "send" and not one["untaken"] for one in again):
+        # What was asked for although a provider might have it has failed by no word of a channel (open_claims.py).
+        return by_receipt
+    stopped = {one["reason"] for one in again[-1:] if one["untaken"] == failed and one["decision"] != "send"}
     return stopped.union(_NOT_TAKEN if failed else _MAYBE_TAKEN, by_receipt)
 
 

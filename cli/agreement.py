@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import datetime
 
 from cli.report import Agreement
@@ -13,14 +13,14 @@ LATE_EVENT = "an event of the customer arrived after a deadline that it bears on
 MISSED = "unexplained: please report it with the files in the folder"
 
 
-def up_to(record: Record, until: datetime) -> Record:
-    """What had happened by a time: a play's engine lives on while it is looked at."""
+def up_to(record: Record, until: datetime, customers: Set[str]) -> Record:
+    """What had happened to them by a time: a play's engine lives on while it is looked at, and others may be on it."""
     return Record(
-        [row for row in record.stage_changes if row.at <= until],
-        [row for row in record.touches if row.planned_at <= until],
-        [_open_at(row, until) for row in record.runs if row.entered_at <= until],
-        [row for row in record.points if row.at <= until],
-        [row for row in record.conversions if row.at <= until],
+        [row for row in record.stage_changes if row.at <= until and row.customer_id in customers],
+        [row for row in record.touches if row.planned_at <= until and row.customer_id in customers],
+        [_open_at(row, until) for row in record.runs if row.entered_at <= until and row.customer_id in customers],
+        [row for row in record.points if row.at <= until and row.customer_id in customers],
+        [row for row in record.conversions if row.at <= until and row.customer_id in customers],
     )
 
 

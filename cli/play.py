@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import asyncpg
 import click
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from activities.contracts import TASK_QUEUE
 from activities.customers import Consent, CustomerUpdate, import_customers
 from activities.database import Pool, open_pool
 from activities.facts import import_facts
 from activities.incoming import EARLIEST
+from activities.migrations import ensure_migrated
 from activities.record import read_record
 from cli.agreement import agreement, up_to
 from cli.edge import run_async
@@ -38,10 +41,10 @@ from cli.report import Agreement, write_report
 from cli.report.summary import Summary, summary_of
 from cli.servers import connect_temporal
 from cli.tabular import Rejects
-from cli.up import forget_other_servers, programs_for
+from cli.up import forget_other_servers, programs_for, web_address
 from embedded import EmbeddedStack
 from engine import connect
-from errors import InputError, SettingsError, StackError
+from errors import DatabaseError, EngineError, InputError, SettingsError, SojournError, StackError
 from journeys.names import Channel, MessageClass
 from rules.clock import Clock
 from rules.record import Record
@@ -50,6 +53,17 @@ from settings import Settings, load_settings
 TAKES = timedelta(seconds=105)
 """How long a play takes if no speed is given (real time)."""
 
+PATIENCE = timedelta(minutes=1)
+"""How long a worker may take to be there (real time)."""
+
+_LOOK_AGAIN = timedelta(milliseconds=100)
+_GONE = (
+    RPCError,
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+)
 EXAMPLE = Path(__file__).parent.parent / "examples" / "cdnow" / "cdnow_sample.csv"
 
 
@@ -72,6 +86,7 @@ class Theatre:
     client: Client
     pool: Pool
     ui_url: str
+    pushes_url: str | None
 
 
 @click.command()
@@ -110,11 +125,12 @@ async def _play(play: Play) -> None:
         click.echo(note)
     async with _theatre(settings) as theatre:
         click.echo(f"\nCustomers, live: {theatre.ui_url}\n")
-        await prepare(theatre.pool, play, lives)
         rehearsed = _rehearse(play, lives)
-        player = Player(theatre.client, theatre.pool, _clock(play, lives, rehearsed))
-        await _perform(player, lives)
-        record = up_to(await read_record(theatre.pool), lives.last)
+        with _servers_watched():
+            await prepare(theatre.pool, play, lives)
+            player = Player(theatre.client, theatre.pool, _clock(play, lives, rehearsed))
+            await _perform(player, lives)
+            record = up_to(await read_record(theatre.pool), lives.last, {life.customer_id for life in lives.lives})
         agreed = _report(play, lives, record, rehearsed, player)
         _tell(agreed, player, play)
         with Rejects(play.file, play.out / "rejects.csv") as rejected:
@@ -135,19 +151,20 @@ async def _theatre(settings: Settings) -> AsyncIterator[Theatre]:
             await _start_programs(stack, opened)
             here = {"target_host": stack.temporal_address, "namespace": "default", "tls": False, "api_key": None}
             client = await connect(here, keys=settings.payload_keys)
-            await _until_worked(client)
-            url, ui_url = stack.database_url, stack.ui_url
+            url, ui_url, pushes_url = stack.database_url, stack.ui_url, f"http://{web_address(stack)}/pushes"
         elif settings.environment == "production":
             raise SettingsError(
                 "play would award real points and send real messages: unset DATABASE_URL to play on a stack of its own,"
                 " or mark the servers with SOJOURN_ENVIRONMENT=sandbox"
             )
         else:
+            url, ui_url, pushes_url = settings.require_database_url(), "the UI of your Temporal server", None
+            await ensure_migrated(url)
             client = await connect_temporal(settings)
-            url, ui_url = settings.require_database_url(), "the UI of your Temporal server"
+        await _until_worked(client)
         pool = await open_pool(url, restricted=True)
         opened.push_async_callback(pool.close)
-        yield Theatre(client, pool, ui_url)
+        yield Theatre(client, pool, ui_url, pushes_url)
 
 
 async def _until_worked(client: Client) -> None:
@@ -157,11 +174,33 @@ async def _until_worked(client: Client) -> None:
         task_queue=TaskQueue(name=TASK_QUEUE),
         task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
     )
-    for _ in range(600):
+    for _ in range(PATIENCE // _LOOK_AGAIN):
         if (await client.workflow_service.describe_task_queue(request)).pollers:
             return
-        await asyncio.sleep(0.1)
-    raise StackError("The worker does not start: run `.venv/bin/python worker.py` by hand to see why.")
+        await asyncio.sleep(_LOOK_AGAIN.total_seconds())
+    raise StackError("No worker takes up what is played: start one (`worker.py`), which also says why it cannot run.")
+
+
+@contextmanager
+def _servers_watched() -> Iterator[None]:
+    """EngineError or DatabaseError if a server goes away meanwhile; several may notice at once."""
+    try:
+        yield
+    except* _GONE as problems:
+        gone = _gone(problems)
+    else:
+        return
+    # Outside of the `except*`, or it would be wrapped in a group again.
+    raise gone
+
+
+def _gone(problem: BaseException) -> SojournError:
+    while isinstance(problem, BaseExceptionGroup):
+        problem = problem.exceptions[0]
+    again = "start it, and play again with a fresh database and a fresh namespace."
+    if isinstance(problem, RPCError):
+        return EngineError(f"Temporal does not answer any more ({problem.status.name}): {again}")
+    return DatabaseError(f"The database went away in the middle: {again}")
 
 
 async def _start_programs(stack: EmbeddedStack, opened: AsyncExitStack) -> None:
@@ -258,7 +297,9 @@ def _tell(agreed: Agreement, player: Player, play: Play) -> None:
 
 async def _look_around(theatre: Theatre) -> None:
     """Leave everything up until Ctrl-C."""
-    click.echo(f"\nLook around: {theatre.ui_url} — Ctrl-C ends it.")
+    if theatre.pushes_url is not None:
+        click.echo(f"\nWhat the push gateway got: {theatre.pushes_url}")
+    click.echo(f"Look around: {theatre.ui_url} — Ctrl-C ends it.")
     stop = asyncio.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(one, stop.set)

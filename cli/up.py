@@ -59,7 +59,7 @@ def _environment(stack: EmbeddedStack) -> dict[str, str]:
         "TEMPORAL_CONFIG_FILE": os.devnull,
         "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
         "SOJOURN_INBOX_TOKEN": stack.secret("inbox"),
-        "SOJOURN_PUSH_GATEWAY_URL": f"http://{_web_address(stack)}/push",
+        "SOJOURN_PUSH_GATEWAY_URL": f"http://{web_address(stack)}/push",
         "SOJOURN_PUSH_GATEWAY_KEY_ID": _KEY_ID,
         "SOJOURN_PUSH_GATEWAY_SECRET": stack.secret("push-gateway"),
         **(_codec_environment(stack) if stack.codec else {}),
@@ -71,13 +71,14 @@ def _codec_environment(stack: EmbeddedStack) -> dict[str, str]:
     return {"SOJOURN_CODEC_TOKENS": f"embedded:{stack.secret('codec')}", "SOJOURN_CODEC_ORIGIN": stack.ui_url}
 
 
-def _web_address(stack: EmbeddedStack) -> str:
+def web_address(stack: EmbeddedStack) -> str:
+    """Host and port of the web application, once its port is chosen."""
     return f"127.0.0.1:{stack.folder.memory.ports['web']}"
 
 
 def _announce(stack: EmbeddedStack) -> None:
     """Where everything is. Secrets are named, not shown: a terminal is often looked at by several."""
-    web, memory = _web_address(stack), stack.folder.path / "memory.json"
+    web, memory = web_address(stack), stack.folder.path / "memory.json"
     python = sys.executable.removeprefix(f"{Path.cwd()}/")
     database = stack.database_url.rpartition("@")[2]
     said = f"""

@@ -17,6 +17,8 @@ END $$;
 -- Only the owner of the tables may call it; it is called again by each migration that adds a table.
 CREATE FUNCTION grant_to_application() RETURNS boolean LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
+    -- Databases older than PostgreSQL 15 let everybody put functions there, which those of the owner could then call.
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sojourn_app') THEN
         RETURN false;
     END IF;

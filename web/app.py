@@ -17,6 +17,7 @@ from temporalio.client import Client
 
 from activities.channels.registry import signing_key
 from activities.database import Pool, open_pool
+from activities.migrations import ensure_migrated
 from engine import connect
 from errors import DatabaseError, SettingsError
 from journeys.names import Channel
@@ -130,6 +131,7 @@ def _with_database(url: str, size: int) -> Callable[[Starlette], AbstractAsyncCo
     @asynccontextmanager
     async def lifespan(application: Starlette) -> AsyncIterator[dict[str, Pool]]:
         try:
+            await ensure_migrated(url)
             pool = await open_pool(url, size=size, name="sojourn-web", restricted=True)
         except DatabaseError as error:
             _LOG.error("%s", error)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Self
 
 import pytest
 
@@ -79,6 +80,40 @@ async def test_what_may_have_been_taken_is_asked_for_again_while_the_channel_rem
     answers: list[Delivery] = [Unknown("timed_out"), Accepted()]
     assert await asked(touch, *answers[: len(came_to)], later=TEN_MINUTES) == came_to
     assert await touch.record() == record
+
+
+async def test_nobody_asks_so_late_that_the_channel_could_have_forgotten_the_message_on_the_way(
+    touch: AskedFor,
+) -> None:
+    """A call lasts as long as its try, and the channel counts from when it got the first one."""
+    touch.push.deduplicates_for = TEN_MINUTES
+    later = TEN_MINUTES - timedelta(seconds=20)
+    assert await asked(touch, Unknown("timed_out"), later=later) == ["try_later"]
+    assert isinstance(await touch.ask(), TouchSettled)
+    assert await touch.record() == ("in_doubt", "answer_lost")
+    assert len(touch.push.got) == 1
+
+
+async def test_a_worker_whose_clock_is_behind_asks_no_channel_that_knows_no_message_again(
+    touch: AskedFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its own clock the touch is not claimed yet; how long ago that was only the database knows."""
+
+    class Behind(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) - timedelta(minutes=1)
+
+    async def dies() -> Delivery:
+        raise ConnectionError("the worker is gone")
+
+    monkeypatch.setattr("activities.send_message.datetime", Behind)
+    touch.push.deduplicates_for, touch.push.answers = NOT_AT_ALL, [dies]
+    with pytest.raises(ConnectionError):
+        await touch.ask()
+    assert isinstance(await touch.ask(), TouchSettled)
+    assert await touch.record() == ("in_doubt", "answer_lost")
+    assert len(touch.push.got) == 1
 
 
 async def test_a_no_says_nothing_of_the_call_before_it(touch: AskedFor) -> None:

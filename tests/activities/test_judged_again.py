@@ -256,6 +256,28 @@ async def test_a_reason_that_nothing_led_to_is_found(
         assert [said for said in await problems(owner) if repr(other) in said], other
 
 
+async def test_a_failure_of_what_somebody_may_have_had_is_found(pool: Pool, owner: Connection) -> None:
+    """What is in doubt counts against the caps; the product may settle it, and a failure would set it free."""
+    one = await desk(pool)
+    await asked(one, LOST, Refused("bad_request"), remembers=DAY)
+    assert await problems(owner) == []
+    await pool.execute("UPDATE touch SET outcome = 'failed'")
+    assert await problems(owner) == ["recorded as failed for 'bad_request', and nothing in the books led to that"]
+
+
+async def test_a_failure_for_what_held_a_touch_once_is_found(pool: Pool, owner: Connection) -> None:
+    """It went out afterwards: only a judgement after which nothing came can have ended it."""
+    one = await desk(pool)
+    await asked(one, BUSY)
+    await pool.execute(HOLD)
+    await one.ask()
+    await pool.execute("UPDATE brake SET released_at = now()")
+    await asked(one, LOST)
+    assert await problems(owner) == []
+    await pool.execute("UPDATE touch SET outcome = 'failed', reason = 'brake'")
+    assert await problems(owner) == ["recorded as failed for 'brake', and nothing in the books led to that"]
+
+
 @pytest.mark.parametrize("end", ["outcome = 'sent', reason = ''", "outcome = 'claimed', reason = ''"])
 @pytest.mark.parametrize("name", ["opted out", "expired"])
 async def test_an_end_that_a_further_judgement_denies_is_found(

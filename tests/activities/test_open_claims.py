@@ -56,6 +56,16 @@ def once_it_is_judged(monkeypatch: pytest.MonkeyPatch, do: Callable[[World, Touc
     return looks
 
 
+def write(*statements: str) -> Callable[[World, TouchPlan, Known], object]:
+    """Write something into the books."""
+
+    async def change(world: World, plan: TouchPlan, known: Known) -> None:
+        for statement in statements:
+            await world.pool.execute(statement)
+
+    return change
+
+
 CHANGES = {
     "an opt-out": (("INSERT INTO opt_out VALUES ('C-1', 'marketing', true, 'app', now())", RAISED), "opted_out"),
     "a suppression": (
@@ -75,26 +85,29 @@ async def test_what_changes_between_the_judgement_and_the_taking_up_is_seen(
     untaken: AskedFor, monkeypatch: pytest.MonkeyPatch, statements: tuple[str, ...], reason: str
 ) -> None:
     """The provider is not asked on what was true a moment ago, as no claim is made on it."""
-
-    async def change(world: World, plan: TouchPlan, known: Known) -> None:
-        for statement in statements:
-            await world.pool.execute(statement)
-
-    looks = once_it_is_judged(monkeypatch, change)
+    looks = once_it_is_judged(monkeypatch, write(*statements))
     assert isinstance(await untaken.ask(), TouchSettled)
     assert await untaken.record() == ("failed", reason)
     assert (len(looks), len(untaken.push.got)) == (2, 1)
+
+
+@pytest.mark.parametrize(("statements", "reason"), CHANGES.values(), ids=CHANGES)
+async def test_what_changes_before_a_provider_is_asked_for_what_it_may_have_is_seen_too(
+    touch: AskedFor, monkeypatch: pytest.MonkeyPatch, statements: tuple[str, ...], reason: str
+) -> None:
+    """Whoever stops a message stops the next call, and not the one after it."""
+    assert await asked(touch, Unknown("timed_out")) == ["try_later"]
+    looks = once_it_is_judged(monkeypatch, write(*statements))
+    assert isinstance(await touch.ask(), TouchSettled)
+    assert await touch.record() == ("in_doubt", reason)
+    assert (len(looks), len(touch.push.got)) == (2, 1)
 
 
 async def test_a_change_that_stops_nothing_only_costs_another_look(
     untaken: AskedFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The touch is taken up on the later facts."""
-
-    async def change(world: World, plan: TouchPlan, known: Known) -> None:
-        await world.pool.execute(RAISED)
-
-    looks = once_it_is_judged(monkeypatch, change)
+    looks = once_it_is_judged(monkeypatch, write(RAISED))
     assert isinstance(await untaken.ask(), TouchSettled)
     assert await untaken.record() == ("sent", "")
     assert (len(looks), len(untaken.push.got)) == (2, 2)

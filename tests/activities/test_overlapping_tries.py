@@ -11,7 +11,7 @@ import pytest
 
 from activities.channels import Accepted, Delivery, Postponed, Refused, Unknown
 from activities.database import open_pool
-from activities.open_claims import postpone
+from activities.open_claims import note_untaken
 from activities.registry import Activities
 from activities.touch_plan import TouchPlan
 from rules.gates import Answer, TouchSettled, TryLater
@@ -102,7 +102,7 @@ async def test_of_a_no_and_another_try_that_race_one_sees_the_other(
         touch.world = replace(touch.world, pool=pool)
         plan = TouchPlan.of(touch.world, touch.request)
         touch.push.answers = [Unknown("timed_out")]
-        tries = [lambda: postpone(touch.world, plan, "busy"), touch.ask]
+        tries = [lambda: note_untaken(touch.world, plan, "busy", ask_again=True), touch.ask]
         racing: list[asyncio.Task[object]] = []
         async with touch.owner.transaction():
             await touch.owner.execute("SELECT FROM customer FOR NO KEY UPDATE")

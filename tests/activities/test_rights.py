@@ -40,6 +40,14 @@ DECOYS = """
     CREATE TRIGGER lift BEFORE INSERT ON channel_address FOR EACH ROW EXECUTE FUNCTION pg_temp.lift();
     GRANT ALL ON customer, touch, channel_address TO PUBLIC
 """
+# It fits better than the function of PostgreSQL that a trigger of ours means.
+CALLED_INSTEAD = """
+    CREATE FUNCTION public.to_jsonb(touch) RETURNS jsonb LANGUAGE plpgsql AS $$
+    BEGIN
+        DELETE FROM public.touch;
+        RETURN '{}';
+    END $$
+"""
 TELLS = "SELECT tell_address('C-1', 'wechat', 'oNEW')"
 NAMES = "SELECT name_at_provider(touch_id, 'theirs') FROM generate_series(1, 9) AS touch_id"
 CHANGES = [
@@ -229,6 +237,19 @@ async def test_a_login_that_was_given_nothing_calls_no_function_of_the_owner(
     await stranger.execute("CREATE TEMP TABLE mine (customer_id text, channel text, active boolean, at timestamptz)")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await stranger.execute(attempt)
+
+
+async def test_nobody_puts_a_function_where_those_of_the_owner_would_call_it(
+    owner: Connection, worker_login: Connection
+) -> None:
+    """Databases that are older than PostgreSQL 15 let everybody; the migration ends that, and a worker looks at it."""
+    await put_touch(owner)
+    await owner.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    assert await may_rewrite_books(worker_login)
+    assert await owner.fetchval("SELECT grant_to_application()")
+    assert not await may_rewrite_books(worker_login)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await worker_login.execute(CALLED_INSTEAD)
 
 
 async def test_every_function_of_the_owner_looks_for_tables_where_ours_are_and_is_not_for_all(

@@ -280,3 +280,29 @@ async def test_a_hold_without_its_planned_touch_cannot_be_judged_again(pool: Poo
     one = await verified(owner)
     assert one.disagreements == []
     assert "the record is not whole" in one.unreadable
+
+
+MADE_UP = [
+    "language = 'xx'",
+    "channel = 'xx'",
+    "variables = '[]'",
+    """planned = planned || '{"in_turn": 5}'""",
+    """planned = planned || '{"in_turn": -1}'""",
+    """planned = planned || '{"channels": []}'""",
+    """facts = facts || '{"judged_at": "2026-03-02T04:00:00"}'""",
+    """facts = facts || '{"quiet_until": "2026-03-02T04:00:00"}'""",
+    """facts = facts || '{"heard": [["2026-03-02T03:00:00", "marketing", "app_push"]]}'""",
+]
+
+
+@pytest.mark.parametrize("change", MADE_UP)
+async def test_a_record_that_cannot_be_of_ours_does_not_keep_the_others_from_being_judged(
+    pool: Pool, owner: Connection, change: str
+) -> None:
+    """Whoever plants one is found, and blinds nobody."""
+    await capped(pool)
+    await owner.execute("SET session_replication_role = replica")
+    await owner.execute(f"UPDATE touch SET {change} WHERE outcome = 'sent'")  # noqa: S608
+    planted, other = await verify_decisions(owner, AMY)
+    assert "cannot be judged again" in planted.unreadable
+    assert (other.outcome, other.disagreements, other.unreadable) == ("withheld", [], "")

@@ -630,6 +630,35 @@ async def test_a_long_file_never_sits_in_memory(tmp_path: Path) -> None:
     assert peak < 8_000_000
 
 
+async def test_nothing_is_kept_of_a_row_that_is_done(tmp_path: Path) -> None:
+    """Whoever it was of and whatever became of it: so a file may have millions of lines."""
+    file = tmp_path / "events.csv"
+    with file.open("w") as lines:
+        lines.write("customer_id,event_id,name,occurred_at\n")
+        for number in range(5_000):
+            name = "checked_in" if number % 5 else "chequed_in"
+            lines.write(f"C-{number},event-{number},{name},2026-11-02T09:00:00Z\n")
+    held: list[int] = []
+
+    async def taken(event: Outgoing) -> None:
+        await asyncio.sleep(0)
+        if event.argument["event_id"] in ("event-1001", "event-4001"):
+            held.append(tracemalloc.get_traced_memory()[0])
+        if event.customer_id.endswith("9"):
+            raise InputError("too long")
+
+    tracemalloc.start()
+    try:
+        with open_table(file, needed=()) as table, Rejects(file) as rejects:
+            events = events_of(table, rejects, TOLERANCE, lambda position: None)
+            refused = rejects.add
+            await send_all(events, taken, lambda event, reason: refused(event.row, reason) if event.row else None, 8)
+            assert rejects.count == 1_500
+    finally:
+        tracemalloc.stop()
+    assert held[1] - held[0] < 3_000 * 20
+
+
 async def test_a_temporal_that_comes_back_is_waited_for(tmp_path: Path) -> None:
     """Killed and started again in the middle of a file: every event is sent, and nobody is asked to do anything."""
     async with EmbeddedStack(tmp_path / "state") as stack:

@@ -120,6 +120,15 @@ async def test_a_setting_that_is_missing_or_wrong_is_named(
     assert said in await refused(environment(database_url, **differences))
 
 
+async def test_a_database_without_our_schema_is_told_with_the_command(empty_database_url: str) -> None:
+    """At the start, not as a database that does not answer at each request."""
+    assert "run `starter.py migrate` first" in await refused(environment(empty_database_url))
+    code, output = await by_factory("inbox", environment(empty_database_url))
+    assert code != 0
+    assert "run `starter.py migrate` first" in output
+    assert "Traceback" not in output
+
+
 async def test_a_taken_port_is_named(database_url: str) -> None:
     """Whoever holds the port keeps it; the program says which and what to do."""
     with listen(0) as taken:
