@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.activities.conftest import Connect
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 SINCE = "2026-03-02T09:00:00+08:00"
-Load = Callable[[Connection, str], Awaitable[Imported]]
+Load = Callable[[Connection, str], Coroutine[Any, Any, Imported]]
 
 
 async def products(connection: Connection, ids: str) -> Imported:
