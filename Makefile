@@ -42,11 +42,11 @@ format: setup ## Format and fix what can be fixed
 bench: setup ## Measure the budgets
 	$(PYTHON) -m bench $(ARGS)
 
-LONG_PROOFS := moving parity backlog life
+LONG_PROOFS := workflows/test_moving workflows/test_parity workflows/test_backlog workflows/test_life activities/test_interleavings
 
 chaos: setup ## The long proofs: kill workers 200 times while they send, and what tests/long_numbers.py counts
 	$(PYTHON) -m tests.chaos $(ARGS)
-	LONG_PROOFS=1 $(PYTHON) -m pytest -q $(LONG_PROOFS:%=tests/workflows/test_%.py)
+	LONG_PROOFS=1 $(PYTHON) -m pytest -q $(LONG_PROOFS:%=tests/%.py)
 
 demo: setup ## Show what it does, on an embedded stack
 	$(PYTHON) starter.py demo $(ARGS)

@@ -230,8 +230,9 @@ async def _import_wave(
     changed = {
         *new,
         *await _write_profiles(connection, updates),
-        *await _write_reachability(connection, updates),
         *await replace_addresses(connection, _addresses(updates)),
+        # After the addresses, which open a channel: a "no" in the same row stands.
+        *await _write_reachability(connection, updates),
         *await write_statements(connection, said),
     }
     await raise_versions(connection, changed)
@@ -278,7 +279,7 @@ async def _write_reachability(connection: AnyConnection, updates: Iterable[Custo
     rows = await connection.fetch(
         """
         INSERT INTO reachability (customer_id, channel, reachable, at)
-        SELECT customer_id, channel, reachable, now()
+        SELECT customer_id, channel, reachable, clock_timestamp()
         FROM unnest($1::text[], $2::text[], $3::bool[]) AS new (customer_id, channel, reachable)
         ON CONFLICT (customer_id, channel) DO UPDATE SET reachable = excluded.reachable, at = excluded.at
         WHERE reachability.reachable <> excluded.reachable

@@ -28,3 +28,6 @@ BACKLOG = _number(1_000, long=3_000)
 
 WAITING = _number(20, long=100)
 """Customers who wait for a database that is down."""
+
+INTERLEAVINGS = _number(200, long=4_000)
+"""Courses of tries of one touch, each with turns by chance."""

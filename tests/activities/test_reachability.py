@@ -205,3 +205,17 @@ async def test_news_of_every_address_closes_the_channel(by_address: AskedFor) ->
     by_address.push.answers = [GONE]
     assert await settled(by_address) == ("failed", "unreachable")
     assert await reachable(by_address.pool) is False
+
+
+@pytest.mark.parametrize("before", [[], ["an-openid"], ["another"]], ids=["first", "again", "another address"])
+async def test_a_row_that_tells_an_address_and_says_no_closes_the_channel(
+    connected: Connect, before: list[str]
+) -> None:
+    """An address opens a channel by itself, and not against the word that comes with it."""
+    importing = await connected()
+    for address in [*before, "an-openid"]:
+        told = CustomerUpdate(
+            customer_id=AMY, reachable={Channel.WECHAT: False}, addresses={Channel.WECHAT: (address,)}
+        )
+        await import_customers(importing, [told])
+        assert await importing.fetchval("SELECT reachable FROM reachability") is False
