@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -105,14 +106,14 @@ class RecordOutcomesRequest:
     """Write these rows, decide these offers, and store the state with them: all or nothing."""
 
     state: CustomerState
-    stage_changes: list[StageChanged] = field(default_factory=list)
-    offers: list[EntryOffered] = field(default_factory=list)
-    ended: list[RunEnded] = field(default_factory=list)
-    awards: list[PointsAwarded] = field(default_factory=list)
-    tags: list[TagChanged] = field(default_factory=list)
-    arms: list[ArmAssigned] = field(default_factory=list)
-    changes: list[RunChanged] = field(default_factory=list)
-    obeyed: list[CommandObeyed] = field(default_factory=list)
+    stage_changes: Sequence[StageChanged] = ()
+    offers: Sequence[EntryOffered] = ()
+    ended: Sequence[RunEnded] = ()
+    awards: Sequence[PointsAwarded] = ()
+    tags: Sequence[TagChanged] = ()
+    arms: Sequence[ArmAssigned] = ()
+    changes: Sequence[RunChanged] = ()
+    obeyed: Sequence[CommandObeyed] = ()
 
 
 @dataclass(frozen=True, slots=True)

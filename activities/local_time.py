@@ -30,8 +30,8 @@ def quiet_until(hours: QuietHours | None, at: datetime, zone: str) -> datetime |
         return None
     day = here.date() + timedelta(days=clock >= hours.ends)
     # Of a reading that the clocks repeat or leave out, the later of the two moments that it may mean.
-    ends = (datetime.combine(day, hours.ends.replace(fold=fold), here.tzinfo).astimezone(UTC) for fold in (0, 1))
-    return max(ends)
+    end = datetime.combine(day, hours.ends, here.tzinfo)
+    return max(end.astimezone(UTC), end.replace(fold=1).astimezone(UTC))
 
 
 def quiet_from(hours: QuietHours | None, at: datetime, zone: str) -> datetime | None:
@@ -43,8 +43,8 @@ def quiet_from(hours: QuietHours | None, at: datetime, zone: str) -> datetime | 
         return at
     day = here.date() + timedelta(days=here.time() >= hours.begins)
     # Of a reading that the clocks repeat or leave out, the earlier of the two moments that it may mean.
-    begin = (datetime.combine(day, hours.begins.replace(fold=fold), here.tzinfo).astimezone(UTC) for fold in (0, 1))
-    return min(begin)
+    begin = datetime.combine(day, hours.begins, here.tzinfo)
+    return min(begin.astimezone(UTC), begin.replace(fold=1).astimezone(UTC))
 
 
 @lru_cache(maxsize=1024)

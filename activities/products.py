@@ -36,7 +36,9 @@ class ProductRow(BaseModel):
 
 async def import_products(connection: Connection, products: Sequence[ProductRow]) -> Imported:
     """Write products in one transaction, of one that comes twice the last; the same again changes nothing."""
-    rows = list({product.product_id: product for product in products}.values())
+    latest = {product.product_id: product for product in products}
+    # In one order for all: two files with other orders of the same rows would wait for each other.
+    rows = [latest[product_id] for product_id in sorted(latest)]
     written = await connection.fetch(
         """
         INSERT INTO product AS old (product_id, name, risk_level, product_type, term, valid_from, valid_until)

@@ -198,7 +198,8 @@ def _csv_rows(lines: _Lines, header: list[str], separator: str, needed: Collecti
             first = lines.put_back()
             yield Reject(line, first, "has quotes that do not fit: close each, and write a quote inside as two")
             continue
-        if any(cell.strip() for cell in cells):
+        cells = [cell.strip() for cell in cells]
+        if any(cells):
             yield _csv_row(line, "".join(lines.taken), header, cells, needed)
 
 
@@ -207,8 +208,7 @@ def _csv_row(line: int, text: str, header: list[str], cells: list[str], needed: 
         return Reject(line, text, problem)
     if len(cells) != len(header):
         return Reject(line, text, f"has {len(cells)} cells where the header has {len(header)}: quote cells with commas")
-    values = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
-    return _complete(Row(line, text, values), needed)
+    return _complete(Row(line, text, dict(zip(header, cells, strict=True))), needed)
 
 
 def _json_rows(lines: _Lines, needed: Collection[str]) -> Iterator[Row | Reject]:

@@ -13,7 +13,7 @@ from rules import walk
 from rules.definitions import Definition, definition
 from rules.effects import CommandObeyed, Effects, EntryOffered, RunChanged
 from rules.entry import EntryDecided
-from rules.state import CustomerState, Obeyed, Phase, Run
+from rules.state import HELD, READY, WAITING, CustomerState, Obeyed, Run
 from rules.values import value
 
 
@@ -65,7 +65,7 @@ def obey(state: CustomerState, command: Command, now: datetime) -> Effects:
     effects = Effects()
     if command.verb is Verb.ENTER:
         offer = EntryOffered(cause_of(command), now, journey=command.journey, key=command.key)
-        effects.offers.append(offer)
+        effects.offers += (offer,)
         return effects
     run, problem = _the_run(state, command)
     before = _told(run)
@@ -85,7 +85,7 @@ def entered(state: CustomerState, command: Command, decided: EntryDecided | None
     if decided is None:
         told = f"there is no journey {command.journey!r} here: a worker of an older release answered"
         tried = replace(command, command_id=f"{command.command_id} at {now.isoformat()}")
-        effects.obeyed.append(_for_the_audit(tried, now, _obeyed(command, False, told), [], []))
+        effects.obeyed += (_for_the_audit(tried, now, _obeyed(command, False, told), [], []),)
         return effects
     if decided.refused:
         obeyed = _obeyed(command, False, f"not entered: {decided.refused}")
@@ -124,7 +124,7 @@ def _pause(state: CustomerState, run: Run, command: Command, now: datetime, effe
     if run.paused_at is not None:
         return False, f"{run.journey} is paused already"
     run.paused_at = now
-    effects.changes.append(_changed(run, now))
+    effects.changes += (_changed(run, now),)
     return True, f"{run.journey} is paused at {run.step}"
 
 
@@ -133,10 +133,10 @@ def _resume(state: CustomerState, run: Run, command: Command, now: datetime, eff
     if run.paused_at is None:
         return False, f"{run.journey} is not paused"
     stood_still, run.paused_at = max(now - run.paused_at, timedelta(0)), None
-    effects.changes.append(_changed(run, now))
-    if run.phase in (Phase.READY, Phase.HELD) or _waits_for_a_time(run):
-        run.phase, run.deadline, run.held_until, run.at = Phase.READY, None, None, max(run.at, now)
-    elif run.phase is Phase.WAITING:
+    effects.changes += (_changed(run, now),)
+    if run.phase in (READY, HELD) or _waits_for_a_time(run):
+        run.phase, run.deadline, run.held_until, run.at = READY, None, None, max(run.at, now)
+    elif run.phase is WAITING:
         assert run.deadline is not None
         run.deadline += stood_still
         run.acts_at = None if run.acts_at is None else run.acts_at + stood_still
@@ -149,7 +149,7 @@ def _skip(state: CustomerState, run: Run, command: Command, now: datetime, effec
     """As if the present wait were over now."""
     if run.paused_at is not None:
         return False, f"{run.journey} is paused: resume it first"
-    if run.deadline is None or run.phase not in (Phase.WAITING, Phase.HELD):
+    if run.deadline is None or run.phase not in (WAITING, HELD):
         return False, f"{run.journey} does not wait for anything"
     skipped = run.step
     if run.held_until is not None:
@@ -177,7 +177,7 @@ def _move(state: CustomerState, run: Run, command: Command, now: datetime, effec
     run.definition, run.version = there.hash, there.journey.version
     run.ends_at = max(run.entered_at + there.plan.ends_after, now)
     _fit_in(run, here, there)
-    effects.changes.append(_changed(run, now))
+    effects.changes += (_changed(run, now),)
     walk.proceed(state, run, effects)
     return True, f"{run.journey} goes on in version {run.version} at {run.step}"
 
@@ -210,15 +210,15 @@ def _fit_in(run: Run, here: Definition, there: Definition) -> None:
             _lengthen(run, step.duration - before.duration)
         case WaitFor() as before, WaitFor() as step:
             _lengthen(run, step.within - before.within)
-        case _, Repeat() | WaitUntil() if run.phase is Phase.WAITING:
-            run.phase, run.deadline = Phase.READY, None
+        case _, Repeat() | WaitUntil() if run.phase is WAITING:
+            run.phase, run.deadline = READY, None
         case _:
             pass
 
 
 def _lengthen(run: Run, by: timedelta) -> None:
     """What a pause has added stays."""
-    if run.phase is Phase.WAITING:
+    if run.phase is WAITING:
         assert run.deadline is not None
         run.deadline += by
         run.acts_at = None if run.acts_at is None else run.acts_at + by
@@ -243,7 +243,7 @@ def _answer(
     effects: Effects,
 ) -> None:
     state.obeyed = [*state.obeyed, obeyed][-state.going_by.obeyed_kept :]
-    effects.obeyed.append(_for_the_audit(command, now, obeyed, before, after))
+    effects.obeyed += (_for_the_audit(command, now, obeyed, before, after),)
 
 
 def _for_the_audit(
@@ -268,7 +268,7 @@ def _changed(run: Run, at: datetime) -> RunChanged:
 
 
 def _waits_for_a_time(run: Run) -> bool:
-    if run.step is None or run.phase is not Phase.WAITING:
+    if run.step is None or run.phase is not WAITING:
         return False
     return isinstance(definition(run.definition).plan.steps[run.step].step, WaitUntil)
 

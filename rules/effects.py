@@ -49,15 +49,15 @@ class EntryOffered:
 
     cause: str
     at: datetime
-    event: str | None = None
     from_stage: Stage | None = None
     to_stage: Stage | None = None
-    data: dict[str, Any] = field(default_factory=dict)
-    journey: JourneyName | None = None
-    key: str = ""
     caused_by: int | None = None
     happened_at: datetime | None = None
     """When that event happened, if it came so late that the change is dated when it came (rule 4 looks at it)."""
+    event: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    journey: JourneyName | None = None
+    key: str = ""
 
 
 @value
@@ -200,28 +200,22 @@ class ResolveTime:
     at: datetime
 
 
-@dataclass(slots=True, init=False)
+@dataclass(slots=True)
 class Effects:
-    """Everything that one happening led to, each list in order."""
+    """Everything that one happening led to, each in order."""
 
-    stage_changes: list[StageChanged]
-    offers: list[EntryOffered]
-    ended: list[RunEnded]
-    awards: list[PointsAwarded]
-    sends: list[SendMessage]
-    checks: list[CheckConversion]
-    tags: list[TagChanged]
-    arms: list[ArmAssigned]
-    changes: list[RunChanged]
-    obeyed: list[CommandObeyed]
-    conditions: list[AskConditions]
-    times: list[ResolveTime]
-
-    def __init__(self) -> None:
-        self.stage_changes, self.offers, self.ended = [], [], []
-        self.awards, self.sends, self.checks = [], [], []
-        self.tags, self.arms, self.changes, self.obeyed = [], [], [], []
-        self.conditions, self.times = [], []
+    stage_changes: tuple[StageChanged, ...] = ()
+    offers: tuple[EntryOffered, ...] = ()
+    ended: tuple[RunEnded, ...] = ()
+    awards: tuple[PointsAwarded, ...] = ()
+    sends: tuple[SendMessage, ...] = ()
+    checks: tuple[CheckConversion, ...] = ()
+    tags: tuple[TagChanged, ...] = ()
+    arms: tuple[ArmAssigned, ...] = ()
+    changes: tuple[RunChanged, ...] = ()
+    obeyed: tuple[CommandObeyed, ...] = ()
+    conditions: tuple[AskConditions, ...] = ()
+    times: tuple[ResolveTime, ...] = ()
 
     @property
     def has_rows(self) -> bool:

@@ -94,7 +94,7 @@ def decide(
         one.hash,
         offer.cause,
         offer.at,
-        0 if refused else state.entries.get(journey.name, Entries()).count + 1,
+        0 if refused else state.times_entered(journey.name) + 1,
         refused,
         key,
         not refused and _is_control(one, state, policy),
@@ -127,7 +127,7 @@ def open_run(state: CustomerState, decided: EntryDecided) -> Run:
     """Put the customer into the journey they entered."""
     run = run_of(decided)
     state.runs.append(run)
-    entries = state.entries.setdefault(decided.journey, Entries())
+    entries = state.entries_of(decided.journey)
     entries.count = decided.entry
     if decided.key:
         kept = [(key, ended) for key, ended in entries.keys.items() if key != decided.key]

@@ -12,7 +12,7 @@ from copy import deepcopy
 from datetime import datetime
 from enum import IntEnum
 from functools import lru_cache
-from typing import assert_never
+from typing import Final, assert_never
 
 from journeys.events import account_closed
 from journeys.names import Stage
@@ -28,7 +28,7 @@ from rules.effects import (
 )
 from rules.entry import EntryDecided, note_refusal, open_run
 from rules.gates import Answer, HeldUntil, NextChannel, TouchSettled, TryLater
-from rules.state import TOUCHES_SHOWN, CustomerState, Entries, Phase, Run, TouchNote
+from rules.state import ASKED, HELD, READY, TOUCHES_SHOWN, WAITING, CustomerState, Run, TouchNote
 from rules.values import value
 
 
@@ -39,6 +39,13 @@ class What(IntEnum):
     STEP = 1
     END = 2
     FORGET = 3
+
+
+# As in `rules/state.py`.
+STAGE: Final = What.STAGE
+STEP: Final = What.STEP
+END: Final = What.END
+FORGET: Final = What.FORGET
 
 
 @value
@@ -56,24 +63,24 @@ def next_deadline(state: CustomerState) -> Deadline | None:
     """The earliest deadline of the lifecycle and the runs; of two at one instant, in the order of `What`."""
     assert state.policy is not None
     stage = at = lifecycle.next_deadline(state.lifecycle, state.policy)
-    what, whose = What.STAGE, None
+    what, whose = STAGE, None
     if stage is not None and state.policy.arrives_within:
         at = stage + state.policy.arrives_within
     for run in state.runs:
         step = None if run.paused_at else run.acts_at or run.deadline
-        if step is not None and (at is None or step < at or (step == at and what is What.END)):
-            at, what, whose = step, What.STEP, run
+        if step is not None and (at is None or step < at or (step == at and what is END)):
+            at, what, whose = step, STEP, run
         if at is None or run.ends_at < at:
-            at, what, whose = run.ends_at, What.END, run
+            at, what, whose = run.ends_at, END, run
     if at is not None:
-        return Deadline(at, what, whose, stage if what is What.STAGE else whose.deadline if whose else None)
-    return None if state.moved_at is None else Deadline(state.moved_at + state.policy.forget_after, What.FORGET)
+        return Deadline(at, what, whose, stage if what is STAGE else whose.deadline if whose else None)
+    return None if state.moved_at is None else Deadline(state.moved_at + state.policy.forget_after, FORGET)
 
 
 def likely_deadline(state: CustomerState) -> Deadline | None:
     """The earliest deadline once the planned touches have been sent, as they will be in a moment as a rule."""
     likely = deepcopy(state)
-    for run in [run for run in likely.runs if run.phase is Phase.ASKED]:
+    for run in [run for run in likely.runs if run.phase is ASKED]:
         assert run.step is not None
         take_answer(likely, TouchSettled(run.journey, run.entry, run.step, run.at, "sent"))
     return next_deadline(likely)
@@ -85,7 +92,7 @@ def with_settled(state: CustomerState, settled: Sequence[TouchSettled]) -> Custo
     for answer in settled:
         run = later.run(answer.journey, answer.entry)
         if run is not None and (run.step, run.at) == (answer.step, answer.at):
-            run.phase = Phase.ASKED
+            run.phase = ASKED
             take_answer(later, answer)
     return later
 
@@ -112,8 +119,8 @@ def take_event(state: CustomerState, event: RecordedEvent, now: datetime) -> Eff
         for run in list(state.runs):
             walk.finish(state, run, max(event.at, run.at), f"exit: {account_closed}", effects)
     if event.starts:
-        effects.offers.append(
-            EntryOffered(event.event_id, event.at, event=event.name, data=event.data, caused_by=event.sequence)
+        effects.offers += (
+            EntryOffered(event.event_id, event.at, event=event.name, data=event.data, caused_by=event.sequence),
         )
     return effects
 
@@ -150,7 +157,7 @@ def take_entry(state: CustomerState, decided: EntryDecided) -> Effects:
     if decided.refused:
         note_refusal(state, decided)
         return effects
-    if decided.entry <= state.entries.get(decided.journey, Entries()).count:
+    if decided.entry <= state.times_entered(decided.journey):
         return effects  # decided before, and lived already
     state.deferred = [one for one in state.deferred if (one.journey, one.key) != (decided.journey, decided.key)]
     if decided.displaces is not None and (displaced := state.run(*decided.displaces)) is not None:
@@ -169,14 +176,14 @@ def take_answer(state: CustomerState, answer: Answer) -> Effects:
             if run is not None:
                 walk.touched(state, run, answer, effects)
         case HeldUntil() if run is not None:
-            run.phase, run.deadline, run.held_until = Phase.HELD, answer.until, answer.until
+            run.phase, run.deadline, run.held_until = HELD, answer.until, answer.until
             run.held_for = answer.reason
         case TryLater() if run is not None:
-            run.phase, run.deadline, run.held_for = Phase.HELD, answer.at, answer.reason
+            run.phase, run.deadline, run.held_for = HELD, answer.at, answer.reason
         case NextChannel() if run is not None:
             # A run that was moved meanwhile begins with the first channel of where it is now.
             run.channel = run.channel + 1 if answer.definition == run.definition else 0
-            run.phase = Phase.READY
+            run.phase = READY
             walk.proceed(state, run, effects)
         case HeldUntil() | NextChannel() | TryLater():
             pass
@@ -193,11 +200,11 @@ def take_check(
     A hit is taken like any event, unless it has taken effect already (`folded`): then only the wait is over.
     """
     run = state.run(check.journey, check.entry)
-    if run is None or run.step != check.step or run.phase is not Phase.ASKED:
+    if run is None or run.step != check.step or run.phase is not ASKED:
         return Effects()
-    run.phase = Phase.WAITING
+    run.phase = WAITING
     effects = take_event(state, found, now) if found and not folded else Effects()
-    if run in state.runs and run.step == check.step and run.phase is Phase.WAITING:
+    if run in state.runs and run.step == check.step and run.phase is WAITING:
         if found and folded:
             walk.satisfied(state, run, found.name, check.due, effects)
         else:
@@ -224,31 +231,25 @@ def take_time(state: CustomerState, asked: ResolveTime, at: datetime) -> Effects
 def put_off(state: CustomerState, check: CheckConversion) -> None:
     """Events came in while the books were asked: the deadline stands again, and comes after what was before it."""
     run = state.run(check.journey, check.entry)
-    if run is not None and run.step == check.step and run.phase is Phase.ASKED:
-        run.phase = Phase.WAITING
+    if run is not None and run.step == check.step and run.phase is ASKED:
+        run.phase = WAITING
 
 
 def resume(state: CustomerState) -> Effects:
     """Go on with a life that was carried over or restored: nothing is in flight, so open questions are asked again."""
     effects = Effects()
     for run in list(state.runs):
-        if run.phase is Phase.ASKED:
-            run.phase = Phase.READY if run.deadline is None else Phase.WAITING
+        if run.phase is ASKED:
+            run.phase = READY if run.deadline is None else WAITING
         walk.proceed(state, run, effects)
     return effects
 
 
 def _stage_changed(change: StageChanged, effects: Effects, event: RecordedEvent | None = None) -> None:
-    effects.stage_changes.append(change)
-    offer = EntryOffered(
-        _cause(change.to_stage, change.at),
-        change.at,
-        from_stage=change.from_stage,
-        to_stage=change.to_stage,
-        caused_by=event.sequence if event else None,
-        happened_at=event.at if event else None,
-    )
-    effects.offers.append(offer)
+    effects.stage_changes += (change,)
+    cause = _cause(change.to_stage, change.at)
+    caused_by, happened_at = (event.sequence, event.at) if event else (None, None)
+    effects.offers += (EntryOffered(cause, change.at, change.from_stage, change.to_stage, caused_by, happened_at),)
 
 
 @lru_cache(maxsize=4096)
@@ -266,12 +267,12 @@ def _let_stage_fall_due(state: CustomerState, before: datetime, effects: Effects
 
 def _still_asked(state: CustomerState, asked: Answer | AskConditions | ResolveTime) -> Run | None:
     run = state.run(asked.journey, asked.entry)
-    return run if run is not None and run.phase is Phase.ASKED and run.step == asked.step else None
+    return run if run is not None and run.phase is ASKED and run.step == asked.step else None
 
 
 def _note_touch(state: CustomerState, answer: TouchSettled) -> None:
-    note = TouchNote(answer.at, answer.journey, answer.step, answer.outcome, answer.reason)
-    state.touches = [*state.touches, note][-TOUCHES_SHOWN:]
+    state.touches.append(TouchNote(answer.at, answer.journey, answer.step, answer.outcome, answer.reason))
+    del state.touches[:-TOUCHES_SHOWN]
 
 
 def _moved(state: CustomerState, at: datetime) -> None:

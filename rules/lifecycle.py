@@ -1,12 +1,21 @@
 """The stage of a customer as a function of what they did and when (architecture.md, "The lifecycle, as shipped")."""
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from journeys.events import account_closed, account_opened, message_bounced
 from journeys.lifecycle import LifecyclePolicy
 from journeys.names import Stage
 from rules.effects import RecordedEvent, StageChanged
 from rules.state import Lifecycle
+
+# As in `rules/state.py`.
+INTRODUCTION: Final = Stage.INTRODUCTION
+GROWTH: Final = Stage.GROWTH
+MATURITY: Final = Stage.MATURITY
+DECLINE: Final = Stage.DECLINE
+CHURNED: Final = Stage.CHURNED
+CLOSED: Final = Stage.CLOSED
 
 
 def fold(life: Lifecycle, event: RecordedEvent, policy: LifecyclePolicy, now: datetime) -> list[StageChanged]:
@@ -15,7 +24,7 @@ def fold(life: Lifecycle, event: RecordedEvent, policy: LifecyclePolicy, now: da
     A late event (older than the last change) acts when it was recorded, at `now`, and undoes nothing: its change comes
     after the last one, so that no two have one time.
     """
-    changes = [] if life.stage else [_change(life, Stage.INTRODUCTION, event.at, "first_event")]
+    changes = [] if life.stage else [_change(life, INTRODUCTION, event.at, "first_event")]
     late = life.since is not None and event.at < life.since
     at = max(now, life.since + timedelta.resolution) if late and life.since else event.at
     if event.name in policy.investing_events:
@@ -38,20 +47,20 @@ def next_deadline(life: Lifecycle, policy: LifecyclePolicy) -> datetime | None:
 
 
 def _due(life: Lifecycle, policy: LifecyclePolicy) -> datetime | None:
-    match life.stage:
-        case Stage.INTRODUCTION if began := life.last_activity or life.since:
-            return began + policy.introduction_ends_after
-        case Stage.GROWTH | Stage.MATURITY if life.active_until:
-            return life.active_until + policy.decline_after
-        case Stage.DECLINE if life.active_until:
-            return life.active_until + policy.churn_after
-        case _:
-            return None
+    stage, active_until = life.stage, life.active_until
+    if stage is INTRODUCTION:
+        began = life.last_activity or life.since
+        return began and began + policy.introduction_ends_after
+    if active_until is None or stage is None:
+        return None
+    if stage is GROWTH or stage is MATURITY:
+        return active_until + policy.decline_after
+    return active_until + policy.churn_after if stage is DECLINE else None
 
 
 def fall_due(life: Lifecycle, due: datetime) -> StageChanged:
     """Nothing happened until the deadline: one stage down, dated at the deadline."""
-    down = Stage.DECLINE if life.stage in (Stage.GROWTH, Stage.MATURITY) else Stage.CHURNED
+    down = DECLINE if life.stage in (GROWTH, MATURITY) else CHURNED
     return _change(life, down, due, "inactive")
 
 
@@ -62,19 +71,19 @@ def _target(life: Lifecycle, event: RecordedEvent, policy: LifecyclePolicy, at: 
             return life.stage, ""
         life.account_at = event.at
     if event.name == account_closed:
-        return Stage.CLOSED, str(account_closed)
-    if life.stage is Stage.CLOSED:
+        return CLOSED, str(account_closed)
+    if life.stage is CLOSED:
         return _reopened(life, event)
     if event.name not in policy.investing_events:
         return life.stage, ""
-    active = Stage.MATURITY if life.investments >= policy.maturity_at else Stage.GROWTH
+    active = MATURITY if life.investments >= policy.maturity_at else GROWTH
     match life.stage:
         case Stage.INTRODUCTION:
             return active, "first_investment"
         case Stage.GROWTH:
             return active, "matured"
         case Stage.MATURITY:
-            return Stage.MATURITY, ""
+            return MATURITY, ""
         case Stage.DECLINE | Stage.CHURNED:
             assert life.active_until is not None
             still_inactive = life.active_until + policy.decline_after <= at
@@ -84,9 +93,9 @@ def _target(life: Lifecycle, event: RecordedEvent, policy: LifecyclePolicy, at: 
 def _reopened(life: Lifecycle, event: RecordedEvent) -> tuple[Stage, str]:
     """A closed account is final until it is opened again; then the relationship begins anew."""
     if event.name != account_opened:
-        return Stage.CLOSED, ""
+        return CLOSED, ""
     life.investments, life.active_until = 0, None
-    return Stage.INTRODUCTION, str(account_opened)
+    return INTRODUCTION, str(account_opened)
 
 
 def _change(life: Lifecycle, to: Stage, at: datetime, cause: str) -> StageChanged:

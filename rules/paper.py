@@ -6,7 +6,7 @@ sorted record of each. The durable world is held to this one by a property test.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, Protocol, assert_never
 
 from journeys.caps import CAPS, Cap
 from journeys.conditions import Condition
-from journeys.events import EVENTS
+from journeys.events import EVENTS, EventType
 from journeys.lifecycle import LIFECYCLE_POLICY, LifecyclePolicy
 from journeys.names import Channel, CustomerId, EventId, JourneyName, MessageClass
 from journeys.words import WaitFor, WaitUntil
@@ -40,8 +40,9 @@ from rules.record import (
     TouchRow,
 )
 from rules.state import CustomerState, Run
-from rules.statements import Standing, Statement, standing, statement_of
+from rules.statements import STATING, Standing, Statement, standing, statement_of
 from rules.suitability import Investor, Product
+from rules.values import value
 
 
 class PaperEvent(NamedTuple):
@@ -101,6 +102,11 @@ class PaperWorld:
         )
 
     @cached_property
+    def kinds(self) -> Mapping[str, _Kind]:
+        """What is to be done with each event, by its name."""
+        return {name: _Kind.of(event, self.catalogue) for name, event in EVENTS.items()}
+
+    @cached_property
     def everybody(self) -> Standing:
         """What stands of who has said nothing."""
         return Standing(self.consents, self.investor, self.customer.risk_class)
@@ -125,7 +131,22 @@ class PaperWorld:
         told.live(events, until)
 
 
-@dataclass(frozen=True, slots=True)
+class _Kind(NamedTuple):
+    """What an event's name says of it; most mean nothing beyond the lifecycle, and are not looked at."""
+
+    milestone: bool
+    starts: bool
+    asked: tuple[str, ...]
+    is_looked_at: bool
+
+    @classmethod
+    def of(cls, event: EventType, catalogue: Catalogue) -> _Kind:
+        looked_at = event.reverses is not None or event in STATING or event in catalogue.events_asked
+        starts, asked = bool(catalogue.starting_on_event(event)), catalogue.fields_asked.get(event, ())
+        return cls(event.milestone, starts, asked, looked_at)
+
+
+@value
 class _Window:
     """Where a run's goal counts, also after the run has ended, and the events that reached it, in their order."""
 
@@ -165,9 +186,9 @@ class _PaperLife:
     def begin(self, change: StageChanged) -> None:
         self.state.lifecycle.stage, self.state.lifecycle.since = change.to_stage, change.at
         effects = Effects()
-        effects.stage_changes.append(change)
+        effects.stage_changes += (change,)
         offer = EntryOffered(change.cause, change.at, from_stage=change.from_stage, to_stage=change.to_stage)
-        effects.offers.append(offer)
+        effects.offers += (offer,)
         self._perform(effects)
 
     def live(self, events: Iterable[Happening], until: datetime) -> None:
@@ -190,25 +211,32 @@ class _PaperLife:
     def _let_time_pass(self, until: datetime) -> None:
         """Act on every deadline strictly before `until`."""
         while (deadline := life.next_deadline(self.state)) is not None and deadline.at < until:
-            if deadline.what is life.What.FORGET:
+            if deadline.what is life.FORGET:
                 return
             self._perform(life.take_deadline(self.state, deadline))
 
     def _recorded(self, event: PaperEvent) -> RecordedEvent:
         self.sequence += 1
-        name, kind = event.name, EVENTS[event.name]
-        starts = bool(self.world.catalogue.starting_on_event(name))
+        kind = self.world.kinds[event.name]
+        if kind.is_looked_at:
+            self._look_at(event)
         event_id = EventId(event.event_id or str(self.sequence))
-        asked = self.world.catalogue.fields_asked.get(name, ())
-        data = {field: event.data[field] for field in asked if field in event.data} if asked else {}
-        if kind.reverses is not None:
-            self.undone.add(str(event.data.get(kind.reverses, "")))
+        data = {field: event.data[field] for field in kind.asked if field in event.data} if kind.asked else {}
+        return RecordedEvent(
+            *(self.sequence, event_id, event.name, event.at),
+            *(kind.milestone, kind.starts, event.held_until, data),
+        )
+
+    def _look_at(self, event: PaperEvent) -> None:
+        """Take in what an event means beyond the lifecycle: it undoes another, says something, is looked back at."""
+        name, reverses = event.name, EVENTS[event.name].reverses
+        if reverses is not None:
+            self.undone.add(str(event.data.get(reverses, "")))
         if (said := statement_of(name, event.at, event.data, "")) is not None:
             self.said.append(said)
             self.standing = standing(self.said, self.world.everybody, self.world.assessment_valid)
         if name in self.world.catalogue.events_asked:
             self.past.append(PastEvent(name, event.at, event.data))
-        return RecordedEvent(self.sequence, event_id, name, event.at, kind.milestone, starts, event.held_until, data)
 
     def _take_event(self, event: RecordedEvent) -> None:
         self._note(event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import NamedTuple
 
 
@@ -121,8 +122,8 @@ class Record:
 
     def sort(self) -> None:
         """The one order that files and reports are in: by customer, then by what identifies the row."""
-        self.stage_changes.sort(key=lambda row: (row.customer_id, row.at))
-        self.touches.sort(key=lambda row: (row.customer_id, row.planned_at, row[1:4]))
-        self.runs.sort(key=lambda row: row[:3])
-        self.points.sort(key=lambda row: row)
-        self.conversions.sort(key=lambda row: row[:3])
+        self.stage_changes.sort(key=attrgetter("customer_id", "at"))
+        self.touches.sort(key=attrgetter("customer_id", "planned_at", "journey", "entry", "step"))
+        self.runs.sort(key=attrgetter("customer_id", "journey", "entry"))
+        self.points.sort()
+        self.conversions.sort(key=attrgetter("customer_id", "journey", "entry"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from errors import RulesMissing
 from journeys.lifecycle import LifecyclePolicy
@@ -40,6 +41,13 @@ class Phase(StrEnum):
     WAITING = "waiting"
     ASKED = "asked"
     HELD = "held"
+
+
+# Under names of their own: Python 3.11 finds the member of an enumeration as slowly as it calls a function.
+READY: Final = Phase.READY
+WAITING: Final = Phase.WAITING
+ASKED: Final = Phase.ASKED
+HELD: Final = Phase.HELD
 
 
 @dataclass(slots=True)
@@ -207,6 +215,17 @@ class CustomerState:
     def going_by(self) -> EngineNumbers:
         """The engine's numbers that this life goes by; on paper those of today."""
         return self.numbers or TODAY
+
+    def times_entered(self, journey: JourneyName) -> int:
+        """How often the customer has entered a journey."""
+        entries = self.entries.get(journey)
+        return 0 if entries is None else entries.count
+
+    def entries_of(self, journey: JourneyName) -> Entries:
+        """What is kept of the entries of a journey, to be changed."""
+        if (entries := self.entries.get(journey)) is None:
+            entries = self.entries[journey] = Entries()
+        return entries
 
     def run(self, journey: JourneyName, entry: int) -> Run | None:
         """An open run, or none if it has ended."""

@@ -39,7 +39,7 @@ from rules.effects import (
 )
 from rules.gates import TouchSettled, counts_as_sent
 from rules.plan import Plan, PlannedStep
-from rules.state import RUNS_SHOWN, CustomerState, EndedNote, Entries, Phase, Run
+from rules.state import ASKED, HELD, READY, RUNS_SHOWN, WAITING, CustomerState, EndedNote, Run
 
 GOAL, GOAL_LATE, COMPLETED, EXPIRED = "goal", "goal_late", "completed", "expired"
 DISPLACED, TOO_LATE, BY_COMMAND = "displaced", "time_past", "ended_by_command"
@@ -50,7 +50,7 @@ _Begun = Send | Wait | WaitFor | WaitUntil | When | Split | AwardPoints | Change
 def proceed(state: CustomerState, run: Run, effects: Effects) -> None:
     """Walk on until the run has to wait for time, an event or an answer, or has ended. A paused run stands still."""
     plan = definition(run.definition).plan
-    while run.phase is Phase.READY and run.paused_at is None:
+    while run.phase is READY and run.paused_at is None:
         if run.step is None:
             finish(state, run, run.at, COMPLETED, effects)
             return
@@ -72,8 +72,8 @@ def _begin(state: CustomerState, run: Run, planned: PlannedStep, begun: _Begun, 
         case WaitFor() as step:
             _begin_to_wait_for(state, run, planned, step)
         case WaitUntil():
-            run.phase = Phase.ASKED
-            effects.times.append(ResolveTime(run.journey, run.entry, planned.step.id, run.definition, run.at))
+            run.phase = ASKED
+            effects.times += (ResolveTime(run.journey, run.entry, planned.step.id, run.definition, run.at),)
         case When():
             _ask_conditions(run, planned, effects)
         case Split() as step:
@@ -104,13 +104,13 @@ def _name_of(step: WaitFor) -> str:
 def _assign_arm(state: CustomerState, run: Run, planned: PlannedStep, step: Split, effects: Effects) -> None:
     place, arm = arm_of(step, state.customer_id)
     time = occurrence(run, planned)
-    effects.arms.append(ArmAssigned(run.journey, run.entry, step.id, run.at, step.name, arm.name, time))
+    effects.arms += (ArmAssigned(run.journey, run.entry, step.id, run.at, step.name, arm.name, time),)
     go_on(run, planned.ways[place], run.at, arm.name)
 
 
 def _change_tag(run: Run, planned: PlannedStep, step: ChangeTag, effects: Effects) -> None:
     present, time = step.kind == "set_tag", occurrence(run, planned)
-    effects.tags.append(TagChanged(run.journey, run.entry, step.id, run.at, step.tag, present, time))
+    effects.tags += (TagChanged(run.journey, run.entry, step.id, run.at, step.tag, present, time),)
     go_on(run, planned.after, run.at, "")
 
 
@@ -120,7 +120,7 @@ def _award(state: CustomerState, run: Run, planned: PlannedStep, step: AwardPoin
     awarded = PointsAwarded(
         run.journey, run.entry, step.id, run.at, step.points, step.reason, occurrence(run, planned), run.control
     )
-    effects.awards.append(awarded)
+    effects.awards += (awarded,)
     go_on(run, planned.after, run.at, "withheld: holdout" if run.control else f"+{step.points}")
 
 
@@ -154,9 +154,9 @@ def _ask_conditions(run: Run, planned: PlannedStep, effects: Effects) -> None:
     if isinstance(planned.step, Repeat):
         turn, _ = run.turns.get(planned.step.id, (0, run.at))
         number = (number - 1) * planned.step.up_to + turn + 1
-    run.phase = Phase.ASKED
-    effects.conditions.append(
-        AskConditions(run.journey, run.entry, planned.step.id, run.definition, run.at, run.entered_at, number)
+    run.phase = ASKED
+    effects.conditions += (
+        AskConditions(run.journey, run.entry, planned.step.id, run.definition, run.at, run.entered_at, number),
     )
 
 
@@ -164,7 +164,7 @@ def branch(state: CustomerState, run: Run, holds: int | None, effects: Effects) 
     """The conditions of the present step were answered: the place of the first that holds, if one does."""
     assert run.step is not None
     planned = definition(run.definition).plan.steps[run.step]
-    run.phase = Phase.READY
+    run.phase = READY
     match planned.step:
         case When() as step:
             place = len(step.branches) if holds is None else holds
@@ -188,7 +188,7 @@ def wait_until(state: CustomerState, run: Run, at: datetime, effects: Effects) -
     if at >= run.at:
         _wait_until(run, at)
         return
-    run.phase = Phase.READY
+    run.phase = READY
     match step.on_past:
         case "run":
             go_on(run, planned.then, run.at, "")
@@ -217,7 +217,7 @@ def hear(state: CustomerState, run: Run, event: RecordedEvent, now: datetime, ef
         return
     if in_run:
         _remember(run, plan, event, state.going_by.seen_kept)
-    if run.phase is Phase.WAITING and run.step and _satisfies(plan.steps[run.step], run, event):
+    if run.phase is WAITING and run.step and _satisfies(plan.steps[run.step], run, event):
         satisfied(state, run, event.name, at, effects)
 
 
@@ -234,7 +234,7 @@ def fall_due(state: CustomerState, run: Run, due: datetime, effects: Effects) ->
     """The deadline of the run's present step came."""
     assert run.step is not None
     planned = definition(run.definition).plan.steps[run.step]
-    if run.phase is Phase.HELD:
+    if run.phase is HELD:
         ask_to_send(run, effects)
         return
     match planned.step:
@@ -245,12 +245,12 @@ def fall_due(state: CustomerState, run: Run, due: datetime, effects: Effects) ->
             go_on(run, planned.then, due, "")
             proceed(state, run, effects)
         case Repeat() as step:
-            run.at, run.phase, run.deadline = due, Phase.READY, None
+            run.at, run.phase, run.deadline = due, READY, None
             _begin_turn(run, planned, step, effects, its_time=True)
             proceed(state, run, effects)
         case WaitFor() as step:
-            run.phase = Phase.ASKED
-            effects.checks.append(_check(run, step, due))
+            run.phase = ASKED
+            effects.checks += (_check(run, step, due),)
         case step:
             raise AssertionError(f"step {step.id!r} has no deadline")
 
@@ -272,9 +272,9 @@ def _check(run: Run, step: WaitFor, due: datetime) -> CheckConversion:
 def ask_to_send(run: Run, effects: Effects) -> None:
     """Plan the touch of the run's present step, on the channel in turn."""
     assert run.step is not None
-    run.phase, run.deadline = Phase.ASKED, None
+    run.phase, run.deadline = ASKED, None
     planned = definition(run.definition).plan.steps[run.step]
-    effects.sends.append(
+    effects.sends += (
         SendMessage(
             run.journey,
             run.entry,
@@ -286,7 +286,7 @@ def ask_to_send(run: Run, effects: Effects) -> None:
             _overtaken_by(run, planned.overtaken_by) if planned.overtaken_by else (),
             occurrence(run, planned) if planned.loops else 1,
             run.control,
-        )
+        ),
     )
 
 
@@ -324,7 +324,7 @@ def go_on(run: Run, step: StepId | None, at: datetime, done: str) -> None:
         run.path = [one for one in run.path if one[0] != run.step]
     run.path.append((run.step, done))
     run.step, run.at = step, at
-    run.phase, run.deadline, run.channel, run.held_until = Phase.READY, None, 0, None
+    run.phase, run.deadline, run.channel, run.held_until = READY, None, 0, None
     run.acts_at, run.held_for = None, ""
 
 
@@ -336,14 +336,15 @@ def finish(
     What failed on its way stays noted until the customer's next event.
     """
     state.runs.remove(run)
-    state.attention = [*state.attention, *run.failures][-RUNS_SHOWN:]
-    entries = state.entries.setdefault(run.journey, Entries())
+    if failures := run.failures:
+        state.attention = [*state.attention, *failures][-RUNS_SHOWN:]
+    entries = state.entries_of(run.journey)
     entries.last_ended_at = at
     if run.key:
         entries.keys[run.key] = at
-    note = EndedNote(run.journey, run.entry, run.entered_at, at, outcome)
-    state.ended = [*state.ended, note][-RUNS_SHOWN:]
-    effects.ended.append(RunEnded(run.journey, run.entry, at, outcome))
+    state.ended.append(EndedNote(run.journey, run.entry, run.entered_at, at, outcome))
+    del state.ended[:-RUNS_SHOWN]
+    effects.ended += (RunEnded(run.journey, run.entry, at, outcome),)
     if frees_slot and state.deferred and definition(run.definition).plan.takes_slot:
         _offer_again(state, at, effects)
 
@@ -351,7 +352,7 @@ def finish(
 def _offer_again(state: CustomerState, at: datetime, effects: Effects) -> None:
     state.deferred = [one for one in state.deferred if one.until >= at]
     for one in state.deferred:
-        effects.offers.append(EntryOffered(one.next_cause, at, journey=one.journey, key=one.key))
+        effects.offers += (EntryOffered(one.next_cause, at, journey=one.journey, key=one.key),)
 
 
 def occurrence(run: Run, planned: PlannedStep) -> int:
@@ -419,5 +420,5 @@ def _came(state: CustomerState, run: Run, step: WaitFor) -> datetime | None:
 
 
 def _wait_until(run: Run, deadline: datetime, arrives_within: timedelta = timedelta(0)) -> None:
-    run.phase, run.deadline = Phase.WAITING, deadline
+    run.phase, run.deadline = WAITING, deadline
     run.acts_at = deadline + arrives_within if arrives_within else None

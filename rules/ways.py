@@ -51,14 +51,16 @@ class Came:
     def answers(self, step: WaitFor) -> bool:
         """Whether a wait is over at once by this."""
         fits = step.where is None or step.where == self.where
-        remembered = step.since == "ever" or (step.since == "run" and self.in_run)
-        return fits and remembered and all(event in step.events for event in self.events)
+        return fits and self._is_remembered_by(step) and all(event in step.events for event in self.events)
 
-    def not_of(self, step: WaitFor) -> Came:
-        """What is left of it when a wait is not over at once: it was none of the events waited for."""
-        if step.where is None and (step.since == "ever" or (step.since == "run" and self.in_run)):
-            return replace(self, events=tuple(event for event in self.events if event not in step.events))
-        return self
+    def not_of(self, *steps: WaitFor) -> Came:
+        """What is left of it when some waits are not over at once: it was none of the events waited for."""
+        remembering = [one for one in steps if one.where is None and self._is_remembered_by(one)]
+        excluded = {event for one in remembering for event in one.events}
+        return replace(self, events=tuple(event for event in self.events if event not in excluded))
+
+    def _is_remembered_by(self, step: WaitFor) -> bool:
+        return step.since == "ever" or (step.since == "run" and self.in_run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +155,14 @@ class Walker:
         message_class = self._templates[step.template].message_class
         touch = PlannedTouch(here.at, step.id, step.template, message_class, step.channels)
         unsent = replace(here, touches=(*here.touches, replace(touch, sent=False)))
-        if any(came.answers(wait) for wait in planned.overtaken_by for came in here.came):
-            yield self._go(unsent, "overtaken", planned.otherwise)
-            return
-        yield self._go(replace(here, touches=(*here.touches, touch)), "sent", planned.after)
-        if step.if_not_sent:
-            yield self._go(unsent, "not sent", planned.otherwise)
+        left = tuple(one.not_of(*planned.overtaken_by) for one in here.came)
+        overtaken = any(one.answers(wait) for wait in planned.overtaken_by for one in here.came)
+        if not overtaken and all(one.events for one in left):
+            yield self._go(replace(here, came=left, touches=(*here.touches, touch)), "sent", planned.after)
+            if step.if_not_sent:
+                yield self._go(replace(unsent, came=left), "not sent", planned.otherwise)
+        if overtaken or left != here.came:
+            yield self._go(replace(unsent, came=_overtaking(here.came, left)), "overtaken", planned.otherwise)
 
     def _wait_for(self, here: Here, planned: PlannedStep, step: WaitFor) -> Iterator[Here]:
         told = " or ".join(step.events)
@@ -258,6 +262,15 @@ def _in_vain(here: Here, step: WaitFor) -> Here:
     """What is known when a wait is not over at once: what it is for has not come before."""
     missing = (*here.missing, *step.events) if step.since == "ever" else here.missing
     return replace(here, missing=missing, came=tuple(one.not_of(step) for one in here.came))
+
+
+def _overtaking(came: tuple[Came, ...], left: tuple[Came, ...]) -> tuple[Came, ...]:
+    """What is known when a touch is overtaken: of what may have done it, the first did."""
+    for place, (one, others) in enumerate(zip(came, left, strict=True)):
+        if one != others:
+            events = tuple(event for event in one.events if event not in others.events)
+            return (*came[:place], replace(one, events=events), *came[place + 1 :])
+    return came
 
 
 def _ways_told(step: When | Split) -> list[str]:

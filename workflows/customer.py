@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import assert_never
@@ -280,11 +281,8 @@ class CustomerLifecycle:
     async def _enter(self, decisions: Sequence[EntryDecided]) -> None:
         for decided in decisions:
             first = life.take_entry(self._state, decided)
-            first.awards.clear()  # written with the entry, as are ends, tags and arms
-            first.ended.clear()
-            first.tags.clear()
-            first.arms.clear()
-            await self._do(first)
+            # Written with the entry.
+            await self._do(replace(first, awards=(), ended=(), tags=(), arms=()))
 
     async def _obey(self, command: Command) -> None:
         """Do a command, in its turn. It is answered before it stands in the audit: a database that is down keeps nobody

@@ -34,7 +34,7 @@ class Outcomes:
     @property
     def tags(self) -> tuple[TagChanged, ...]:
         """The changes of tags that are not in the books yet."""
-        return tuple(self._waiting.tags)
+        return self._waiting.tags
 
     async def record(self, state: CustomerState, *, always: bool = False) -> list[EntryDecided]:
         """Record what waits, if anything does; answers the decisions on the offers among it."""

@@ -83,8 +83,9 @@ def forecast_of(record: Record, zone: tzinfo) -> Forecast:
         counts[cell] += number
         if reason == CAP:
             forecast.cap_hits[cell] += number
-    for points in rows.points:
-        forecast.points[Cell(day_of(points.at, zone), points.journey, "")] += points.amount
+    awards = Counter((day_of(at, zone), journey, amount) for at, journey, amount in rows.points)
+    for (day, journey, amount), number in awards.items():
+        forecast.points[Cell(day, journey, "")] += number * amount
     forecast.refused.update(rows.refusals)
     forecast.control_entered.update(journey for _, journey, _ in rows.control_runs)
     forecast.control_converted.update(row.journey for row in record.conversions if row[:3] in rows.control_runs)

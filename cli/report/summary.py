@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import date, datetime, tzinfo
+from datetime import date, tzinfo
 from typing import NamedTuple
 
 from cli.report.forecast import Forecast, add_counters, day_of, forecast_of, summed
@@ -74,20 +74,24 @@ class Summary:
 def summary_of(record: Record, *, customers: int, events: int, zone: tzinfo) -> Summary:
     """Count a record by the days of a zone."""
     summary = Summary(customers, events, forecast=forecast_of(record, zone))
-    for change in record.stage_changes:
-        day = day_of(change.at, zone)
-        summary.stages[day, str(change.to_stage)] += 1
-        if change.from_stage:
-            summary.stages[day, str(change.from_stage)] -= 1
-    summary.touches.update(
-        TouchKind(_week(at, zone), journey, step, outcome, reason)
+    # Many rows of a day are alike: each kind is looked at once.
+    changes = Counter((day_of(at, zone), from_, to) for _, from_, to, at, _ in record.stage_changes)
+    for (day, from_stage, to_stage), number in changes.items():
+        summary.stages[day, str(to_stage)] += number
+        if from_stage:
+            summary.stages[day, str(from_stage)] -= number
+    touches = Counter(
+        (day_of(at, zone), journey, step, outcome, reason)
         for _, journey, _, step, at, outcome, reason in record.touches
     )
+    for (day, *kind), number in touches.items():
+        summary.touches[TouchKind(_monday(day), *kind)] += number
     summary.runs.update((run.journey, run.outcome if run.ended_at else RUNNING) for run in record.runs)
-    summary.conversions.update((_week(row.at, zone), row.journey) for row in record.conversions)
-    for points in record.points:
-        summary.points[_week(points.at, zone), points.reason] += points.amount
-        summary.awards[points.reason] += 1
+    summary.conversions.update((_monday(day_of(row.at, zone)), row.journey) for row in record.conversions)
+    awards = Counter((day_of(at, zone), reason, amount) for _, at, amount, reason in record.points)
+    for (day, reason, amount), number in awards.items():
+        summary.points[_monday(day), reason] += number * amount
+        summary.awards[reason] += number
     return summary
 
 
@@ -96,7 +100,6 @@ def date_of(ordinal: int) -> date:
     return date.fromordinal(ordinal)
 
 
-def _week(at: datetime, zone: tzinfo) -> int:
-    """The Monday of a time's week."""
-    day = day_of(at, zone)
+def _monday(day: int) -> int:
+    """The Monday of a day's week."""
     return day - (day - 1) % 7
