@@ -33,6 +33,11 @@ def set_up_logs(level: int = logging.INFO) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    quieten_libraries()
+
+
+def quieten_libraries() -> None:
+    """Let them say what nobody else says."""
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    # Its tracebacks say no more than that the database is away; activities say that too.
+    # Its tracebacks say no more than that the database is away; whoever needs it says that too.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)

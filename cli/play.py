@@ -39,7 +39,9 @@ from cli.rehearsal import EVERYBODY, paper_world, record_of
 from cli.rehearse import assumptions
 from cli.report import Agreement, write_report
 from cli.report.summary import Summary, summary_of
+from cli.report.tables import journey_table, outcome_table, points_table, stage_table
 from cli.servers import connect_temporal
+from cli.show import print_table
 from cli.tabular import Rejects
 from cli.up import forget_other_servers, programs_for, web_address
 from embedded import EmbeddedStack
@@ -131,8 +133,9 @@ async def _play(play: Play) -> None:
             player = Player(theatre.client, theatre.pool, _clock(play, lives, rehearsed))
             await _perform(player, lives)
             record = up_to(await read_record(theatre.pool), lives.last, {life.customer_id for life in lives.lives})
-        agreed = _report(play, lives, record, rehearsed, player)
-        _tell(agreed, player, play)
+        summary, agreed = _summary(record, lives, play.options.zone), agreement(record, rehearsed)
+        _report(play, lives, record, summary, agreed, player)
+        _tell(summary, agreed, player, play)
         with Rejects(play.file, play.out / "rejects.csv") as rejected:
             for reject in lives.rejects:
                 rejected.add(reject)
@@ -261,18 +264,16 @@ async def _perform(player: Player, lives: Lives) -> None:
         bar.update(task, completed=total, description=f"{lives.last:%Y-%m-%d}")
 
 
-def _report(play: Play, lives: Lives, record: Record, rehearsed: Record, player: Player) -> Agreement:
-    agreed = agreement(record, rehearsed)
+def _report(play: Play, lives: Lives, record: Record, summary: Summary, agreed: Agreement, player: Player) -> None:
     write_tables(record, play.out)
     write_report(
-        _summary(record, lives, play.options.zone),
+        summary,
         play.out / "report.html",
         title=f"Play of {play.file.name}",
         notes=[*assumptions(play.options, "inbox"), _lag(player)],
         until=lives.last.astimezone(play.options.zone),
         agreement=agreed,
     )
-    return agreed
 
 
 def _summary(record: Record, lives: Lives, zone: ZoneInfo) -> Summary:
@@ -287,7 +288,12 @@ def _lag(player: Player) -> str:
     return f"Lag of the signals in real time: {said}{slower}."
 
 
-def _tell(agreed: Agreement, player: Player, play: Play) -> None:
+def _tell(summary: Summary, agreed: Agreement, player: Player, play: Play) -> None:
+    click.echo()
+    for table in (stage_table(summary), outcome_table(summary), journey_table(summary), points_table(summary)):
+        if table.rows:
+            print_table(table.header, table.told(), zone=play.options.zone)
+            click.echo()
     click.echo(_lag(player))
     click.echo(f"{agreed.agreeing:,} of {agreed.touches:,} touches ({agreed.share:.1f} %) agree with the rehearsal.")
     for why, number in sorted(agreed.explained.items()):

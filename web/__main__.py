@@ -12,6 +12,7 @@ import sys
 from contextlib import closing
 
 from errors import SojournError
+from logs import quieten_libraries
 from settings import load_settings
 from web.app import COULD_NOT_RUN, embedded_app
 from web.server import LOOPBACK, listen, server
@@ -22,6 +23,7 @@ INTERRUPTED = 130
 def main() -> int:
     """Serve until a signal; the exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    quieten_libraries()
     try:
         settings = load_settings()
         application = embedded_app(settings)

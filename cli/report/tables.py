@@ -91,6 +91,15 @@ def touch_table(summary: Summary) -> Table:
     return Table(("journey", "message", "outcome", "reason", "touches"), rows, names=4)
 
 
+def outcome_table(summary: Summary) -> Table:
+    """Planned touches by what became of them, and why."""
+    totals: Counter[tuple[str, str]] = Counter()
+    for kind, number in summary.touches.items():
+        totals[kind.outcome, kind.reason] += number
+    rows = [(*why, number) for why, number in sorted(totals.items())]
+    return Table(("outcome", "reason", "touches"), rows, names=2)
+
+
 def journey_table(summary: Summary) -> Table:
     """Runs and how many of them converted."""
     entered, converted = summary.entered(), summary.converted()

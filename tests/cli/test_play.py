@@ -130,6 +130,10 @@ def test_the_demo_agrees_with_the_rehearsal_and_leaves_its_servers_up_until_ctrl
     ]
     assert -1 not in places
     assert places == sorted(places)
+    rows = [line.split() for line in said.splitlines()]
+    for table in ("stage at the end", "outcome", "journey", "reason"):
+        assert table.split() in [row[: len(table.split())] for row in rows]
+    assert ["sent", f"{len(re.findall(',sent,', (tmp_path / 'play' / 'touches.csv').read_text())):,}"] in rows
     assert re.search(r"1997-\d\d-\d\d · lag", demo.progress)
     with httpx.Client(trust_env=False, verify=TRUSTS_NOBODY, follow_redirects=True) as http:
         assert "<html" in http.get(UI.findall(said)[0]).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -19,10 +20,12 @@ import httpx
 import psutil
 import pytest
 
+from activities.database import connect
 from cli.aftermath import Aftermath, Result, send_and_follow
 from cli.sending import checked
 from embedded import Addresses, running_stack
 from embedded.folder import USUAL_PORTS, Memory, StartedProcess, remembered
+from errors import DatabaseError
 from payload_keys import fresh_key
 from settings import Settings
 from tests.cli.conftest import Ran
@@ -257,6 +260,36 @@ async def test_a_killed_process_is_started_again_and_nothing_is_lost(up: Up, nam
     up.wait_for_restart(name, times)
     assert f"{name} ended (by SIGKILL); it is started again." in up.said
     await assert_lives(up, customer)
+    assert not tracebacks(up)
+
+
+async def test_a_killed_process_of_the_database_costs_nothing_either(up: Up) -> None:
+    """PostgreSQL ends all connections, recovers, and starts what it lost; nobody is shown how our programs met that."""
+    await tell(up, "C-recovers", "app_registered")
+    (checkpointer,) = [
+        process
+        for process in psutil.Process(up.children()["postgres"].pid).children()
+        if "checkpointer" in " ".join(process.cmdline())
+    ]
+    checkpointer.kill()
+    await recovered(up)
+    await assert_lives(up, "C-recovers")
+    assert not tracebacks(up)
+
+
+async def recovered(up: Up) -> None:
+    """Wait until the database lets people in again."""
+    for _ in range(200):
+        with suppress(DatabaseError):
+            connection = await connect(up.addresses.database_url)
+            return await connection.close()
+        await asyncio.sleep(0.1)
+    pytest.fail("the database does not come back")
+
+
+def tracebacks(up: Up) -> list[str]:
+    """What people would see of one; the worker's log has them within its lines of JSON."""
+    return [line for line in up.said.splitlines() if line.startswith(("Traceback", "  File "))]
 
 
 async def test_it_is_ended_by_a_signal_and_goes_on_at_the_next_start(up: Up) -> None:

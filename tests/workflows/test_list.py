@@ -11,10 +11,43 @@ from embedded import EmbeddedStack
 from journeys.names import Channel
 from tests.live import live, sped_up
 from tests.rules.test_state_size import long_journey
-from workflows.attributes import MORE, ROOM, fitting
+from workflows.attributes import (
+    CUSTOMER_ID,
+    JOURNEY_STEPS,
+    JOURNEYS,
+    LIFECYCLE_STAGE,
+    MEMBER_TIER,
+    MORE,
+    NEXT_ACTION_AT,
+    ROOM,
+    fitting,
+)
 
 BORN = datetime(2026, 1, 5, 2, tzinfo=UTC)
 ATTENTION = SearchAttributeKey.for_keyword_list("Attention")
+
+
+async def test_the_list_shows_where_a_customer_is_and_when_something_happens_next(
+    stack: EmbeddedStack, database_url: str
+) -> None:
+    """The next action in real time: three days on a clock on which an hour is a second."""
+    async with live(stack, database_url) as world:
+        amy, began = world.customer("amy"), datetime.now(UTC)
+        await world.event(amy, "app_registered", BORN, start=sped_up(BORN, timedelta(hours=1)))
+        await world.settled(amy)
+        shown = (await world.handle(amy).describe()).typed_search_attributes
+        assert [shown.get(key) for key in (CUSTOMER_ID, LIFECYCLE_STAGE, MEMBER_TIER)] == [
+            amy,
+            "introduction",
+            "registered",
+        ]
+        assert shown.get(JOURNEYS) == ["onboarding-guidance"]
+        assert shown.get(JOURNEY_STEPS) == ["onboarding-guidance:account_opened-within-3d"]
+        assert timedelta(seconds=72) <= shown[NEXT_ACTION_AT] - began < timedelta(seconds=80)
+        await world.event(amy, "account_closed", BORN + timedelta(minutes=1))
+        await world.settled(amy)
+        shown = (await world.handle(amy).describe()).typed_search_attributes
+        assert [shown.get(key) for key in (LIFECYCLE_STAGE, JOURNEYS, JOURNEY_STEPS)] == ["closed", None, None]
 
 
 async def test_a_life_that_is_over_at_once_is_found_under_its_last_stage(
