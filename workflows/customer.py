@@ -11,8 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import Enum, auto
-from typing import assert_never
+from typing import Literal, assert_never
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -49,12 +48,8 @@ from workflows.timer import LazyTimer
 CANCEL_REFUSED = "cancel was refused: end the customer's journeys with end_journey"
 
 
-class _Caught(Enum):
-    """How far the loop has come."""
-
-    UP = auto()
-    HELD_BACK = auto()
-    OVER = auto()
+# How far the loop has come. Plain words: the SDK reads this module anew for each customer, an enumeration with it.
+_Caught = Literal["up", "held_back", "over"]
 
 
 @workflow.defn(dynamic=True)
@@ -134,17 +129,17 @@ class CustomerLifecycle:
             if self._refused:
                 return
             caught = await self._catch_up()
-            if caught is not _Caught.HELD_BACK and self._commands.waiting:
+            if caught != "held_back" and self._commands.waiting:
                 await self._obey(self._commands.waiting[0])
                 continue
-            if caught is _Caught.OVER:
+            if caught == "over":
                 await self._outcomes.record(self._state, always=True)
                 if not (self._deliveries or self._commands.waiting):
                     await workflow.wait_condition(workflow.all_handlers_finished)
                     self._show_last()
                     return
             self._show(caught)
-            if caught is _Caught.UP and self._should_continue_as_new():
+            if caught == "up" and self._should_continue_as_new():
                 await self._continue_as_new()
             await self._rest(caught)
 
@@ -210,7 +205,7 @@ class CustomerLifecycle:
             assert at is not None
             if self._sends.hold_back(at):
                 await self._outcomes.record(self._state)
-                return _Caught.HELD_BACK
+                return "held_back"
             self._happenings += 1
             if event is not None:
                 await self._take_event(event)
@@ -244,9 +239,9 @@ class CustomerLifecycle:
     def _at_rest(self) -> _Caught:
         """Nothing is due. Whoever never was a customer, or has been gone for long, has nothing left to do."""
         if self._sends.in_flight or not life.may_end(self._state):
-            return _Caught.UP
+            return "up"
         deadline = life.next_deadline(self._state)
-        return _Caught.OVER if deadline is None or self._is_due(deadline) else _Caught.UP
+        return "over" if deadline is None or self._is_due(deadline) else "up"
 
     async def _take_event(self, event: RecordedEvent) -> None:
         self._state.attention = []  # life goes on: whatever a person was told to look at is past
@@ -347,7 +342,7 @@ class CustomerLifecycle:
         A touch in flight is answered in a moment, as a rule: until then the list stays as it is.
         """
         flying, deadline = self._sends.in_flight, life.next_deadline(self._state)
-        if caught is _Caught.UP:
+        if caught == "up":
             first = self._first_with_touches(deadline) if flying else deadline
             self._timer.arm(first, self._acts_at(first) if first else None)
         if not flying:
@@ -381,10 +376,10 @@ class CustomerLifecycle:
             return bool(self._deliveries) or self._noticed or self._sends.any_answered
 
         match caught:
-            case _Caught.UP | _Caught.OVER:
+            case "up" | "over":
                 await workflow.wait_condition(lambda: awake() or bool(self._commands.waiting) or self._timer.fired)
                 self._timer.acknowledge()
-            case _Caught.HELD_BACK:
+            case "held_back":
                 await self._wait_with_patience(awake)
             case _:
                 assert_never(caught)
