@@ -216,7 +216,7 @@ async def tell_of_arrival(course: Course) -> None:
 
 async def pass_time(course: Course) -> None:
     """So much that a channel may forget a message; a try that lasts too long is over."""
-    by = timedelta(seconds=course.chance.choice([10, 20, 60, 570, 590]))
+    by = timedelta(seconds=course.chance.choice([20, 580]))
     course.push.time += by
     for one in course.under_way:
         one.lasted += by
@@ -234,7 +234,7 @@ TURNS: dict[Turn, float] = {
     brake: 1.5,
     release: 3,
     tell_of_arrival: 2,
-    pass_time: 2,
+    pass_time: 6,
 }
 """How likely each is."""
 
