@@ -47,7 +47,9 @@ async def asked(touch: AskedFor, *answers: Delivery, later: timedelta = timedelt
 async def grow_older(touch: AskedFor, by: timedelta) -> None:
     """Move the claim back in time; a trigger keeps everybody else from that."""
     await touch.owner.execute("SET session_replication_role = replica")
-    await touch.owner.execute("UPDATE touch SET recorded_at = recorded_at - $1::interval", by)
+    await touch.owner.execute(
+        "UPDATE touch SET recorded_at = recorded_at - $1::interval WHERE entry = $2", by, touch.request.send.entry
+    )
     await touch.owner.execute("RESET session_replication_role")
 
 

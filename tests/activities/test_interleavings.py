@@ -17,6 +17,7 @@ from activities.contracts import RecordOutcomesRequest
 from activities.database import Connection, Pool, open_pool
 from activities.receipts import Receipt, record_receipts
 from activities.record_outcomes import record_outcomes
+from activities.registry import SEND_WITHIN
 from activities.runs import open_run_row
 from activities.send_message import send_message
 from activities.world import World
@@ -25,6 +26,7 @@ from rules.effects import RunEnded
 from rules.entry import EntryDecided, run_of
 from rules.state import CustomerState
 from rules.touches import touch_key
+from tests.activities.test_handover import TEN_MINUTES, grow_older
 from tests.activities.test_judged_again import problems
 from tests.activities.test_send_message import AMY, DROP, HOLD, NOW, AskedFor, touch
 from tests.live import FakeChannel
@@ -54,6 +56,7 @@ class Try:
     def __init__(self, send: Callable[[], Awaitable[object]]) -> None:
         self._may_go_on, self._stands = asyncio.Event(), asyncio.Event()
         self._send = send
+        self.lasted = timedelta(0)
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
@@ -109,10 +112,12 @@ class TurnByTurn:
 
 @dataclass
 class Provider(FakeChannel):
-    """Takes a message or not, and says so or not; knows it again if it remembers any."""
+    """Takes a message or not, and says so or not; knows it again for as long as it remembers one."""
 
     chance: Random = field(default_factory=Random)
+    time: timedelta = timedelta(0)
     shown: int = 0
+    shown_at: timedelta = timedelta(0)
 
     async def deliver(self, message: Message) -> Delivery:
         """The answer is a while on its way."""
@@ -124,10 +129,11 @@ class Provider(FakeChannel):
     def _take(self) -> Delivery:
         yes, lost, no = Accepted(), Unknown("timed_out"), Postponed("busy")
         answers: list[Delivery] = [yes, lost]
-        if self.shown and self.deduplicates_for:
+        if self.shown and self.time - self.shown_at < self.deduplicates_for:
             return self.chance.choice(answers)
         answer = self.chance.choice([*answers, lost, no, no, Refused("too_large")])
-        self.shown += answer == yes or (answer == lost and self.chance.random() < 0.5)
+        if answer == yes or (answer == lost and self.chance.random() < 0.5):
+            self.shown, self.shown_at = self.shown + 1, self.time
         return answer
 
 
@@ -208,8 +214,28 @@ async def tell_of_arrival(course: Course) -> None:
             await record_receipts(connection, [Receipt.model_validate({**said, "at": datetime.now(UTC)})], "test")
 
 
+async def pass_time(course: Course) -> None:
+    """So much that a channel may forget a message; a try that lasts too long is over."""
+    by = timedelta(seconds=course.chance.choice([10, 20, 60, 570, 590]))
+    course.push.time += by
+    for one in course.under_way:
+        one.lasted += by
+        if one.lasted > SEND_WITHIN:
+            await one.die()
+    await grow_older(course.touch, by)
+
+
 Turn = Callable[[Course], Awaitable[None]]
-TURNS: dict[Turn, float] = {begin: 12, go_on: 75, die: 5, end_run: 1.5, brake: 1.5, release: 3, tell_of_arrival: 2}
+TURNS: dict[Turn, float] = {
+    begin: 12,
+    go_on: 75,
+    die: 5,
+    end_run: 1.5,
+    brake: 1.5,
+    release: 3,
+    tell_of_arrival: 2,
+    pass_time: 2,
+}
 """How likely each is."""
 
 
@@ -219,7 +245,9 @@ async def course_of(touch: AskedFor, number: int) -> Course:
     async with touch.pool.acquire() as connection, connection.transaction():
         decided = EntryDecided(send.journey, 1, send.definition, f"e-{number}", NOW, entry=number)
         await open_run_row(connection, AMY, run_of(decided))
-    push = Provider(Channel.APP_PUSH, deduplicates_for=chance.choice([timedelta(0), FOR_EVER]), chance=chance)
+    push = Provider(
+        Channel.APP_PUSH, deduplicates_for=chance.choice([timedelta(0), TEN_MINUTES, FOR_EVER]), chance=chance
+    )
     world = replace(touch.world, pool=touch.pool, channels={Channel.APP_PUSH: push}, caps=())
     touch = replace(touch, world=world, request=replace(touch.request, send=send))
     turn_by_turn = replace(world, pool=TurnByTurn(touch.pool))  # type: ignore[arg-type]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -415,6 +417,26 @@ async def test_a_csv_is_sent_and_sent_again_without_effect(world: Live, run: Run
     assert rows[0][1] == "e-1"
     assert (await world.settled(amy)).state.lifecycle.stage == "introduction"
     assert len(await recorded(world, 3)) == 3
+
+
+class Terminal(io.StringIO):
+    """A screen."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+async def test_on_a_terminal_a_bar_shows_how_far_it_is(
+    world: Live, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nowhere else: a log is no place for it."""
+    file, terminal = tmp_path / "events.csv", Terminal()
+    file.write_text(f"customer_id,name,occurred_at\n{world.customer('amy')},checked_in,2026-11-02T09:00:00Z\n")
+    assert (await run("events", file)).err == ""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert (await run("events", file)).code == 0
+    assert "events.csv ━" in re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
 
 
 async def test_json_lines_say_the_same(world: Live, run: Run, tmp_path: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import os
 import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -119,12 +121,52 @@ def test_a_deadline_at_the_end_takes_effect(small: Path, tmp_path: Path) -> None
 
 
 def test_every_run_gives_the_same_bytes(tmp_path: Path) -> None:
-    """In one process or shared out over two: tables and report are the same."""
+    """In one process or shared out over two, in whatever zone the machine is: tables and report are the same."""
     options = ("--event", "trade_executed", "--first-event-lead", "14d", "--customers", "400")
-    for processes in ("1", "2"):
+    for processes, zone in (("1", "Asia/Shanghai"), ("2", "America/New_York")):
         command = [sys.executable, "starter.py", "rehearse", str(SAMPLE), *options, "--processes", processes]
-        subprocess.run([*command, "--out", str(tmp_path / processes)], check=True, capture_output=True)
+        out, environment = ("--out", str(tmp_path / processes)), {**os.environ, "TZ": zone}
+        subprocess.run([*command, *out], env=environment, check=True, capture_output=True)
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
+
+
+ASKED = {"now", "utcnow", "today", "time.time", "localtime", "gmtime", "getpid", "gethostname", "uuid4", "random"}
+NOT_ASKED_HERE = "time_context"
+"""For the files that are loaded into the books, where no time may be later than now."""
+
+
+def test_nothing_that_a_rehearsal_runs_asks_for_the_time_or_where_it_is() -> None:
+    """So nothing in what it writes can depend on when it ran."""
+    code = "import sys, cli.rehearse, cli.report; print(*(getattr(m, '__file__', '') for m in sys.modules.values()))"
+    listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    ours = [Path(file) for file in listed.split() if Path.cwd() in Path(file).parents and ".venv" not in file]
+    assert len(ours) > 30
+    found = [f"{file.name}: {name}" for file in ours for name in _calls(file) if _asks(name)]
+    assert found == []
+
+
+def _asks(name: str) -> bool:
+    return name in ASKED or name.rpartition(".")[2] in ASKED
+
+
+def _calls(file: Path) -> Iterator[str]:
+    module = ast.parse(file.read_text(encoding="utf-8"))
+    module.body = [each for each in module.body if getattr(each, "name", "") != NOT_ASKED_HERE]
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+def test_every_table_is_sorted_and_its_times_are_in_utc(tmp_path: Path) -> None:
+    """By customer, and then by what happened first; runs by their journey."""
+    rehearse(SAMPLE, "--customers", 300, "--first-event-lead", "14d", "--out", tmp_path)
+    for name, when in (("stage_changes", "at"), ("touches", "planned_at"), ("runs", "entered_at"), ("points", "at")):
+        rows = table(tmp_path, f"{name}.csv")
+        assert len(rows) > 200
+        assert {datetime.fromisoformat(row[when]).tzinfo for row in rows} == {UTC}
+        assert all(row[when].endswith("Z") for row in rows)
+        order = ("customer_id", when) if name != "runs" else ("customer_id", "journey", "entry")
+        assert rows == sorted(rows, key=itemgetter(*order))
 
 
 def test_the_sample_is_large_enough_to_be_shared_out() -> None:

@@ -247,8 +247,9 @@ async def test_customers_who_wait_for_a_database_that_is_down_block_nobody(
             await world.event(customer, "trade_executed", ago(minutes=1))
         before = await _grown(world, waiting[0], beyond=0)
         after = await _grown(world, waiting[0], beyond=before)
+        pause = order(Verb.PAUSE, idle, "onboarding-guidance", actor="li", reason="r", command_id="c-1")
         started = time.perf_counter()
-        await world.view(idle)
+        assert (await give(world.client, pause)).done
         assert time.perf_counter() - started < 1
         assert (after - before) * RETRIES_AN_HOUR < 100
         await world.as_owner("ALTER TABLE hidden RENAME TO customer_event")
