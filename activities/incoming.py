@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from pydantic_core import PydanticSerializationError, to_json
 
 from activities.contracts import RECORD_EVENT, Delivery
+from activities.problems import said_of
 from journeys.events import EVENTS, TIME
 from journeys.names import EventId
 
@@ -180,8 +181,7 @@ def _storable(data: dict[str, Any]) -> bool:
 def _problems(error: ValidationError) -> str:
     """Where and what, without the values: they may be personal."""
     return "; ".join(
-        f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
-        for problem in error.errors(include_input=False)
+        f"{'.'.join(map(str, problem['loc']))}: {said_of(problem)}" for problem in error.errors(include_input=False)
     )
 
 

@@ -17,6 +17,7 @@ from activities.customers import CustomerUpdate, import_customers
 from activities.facts import Fact, FactRow, fact_of, import_facts
 from activities.imported import Imported
 from activities.moments import TimeContext
+from activities.problems import said_of
 from activities.products import ProductRow, import_products
 from cli.customer_rows import COLUMNS, column_of, nested
 from cli.database import open_database
@@ -201,10 +202,7 @@ def _batches(
 
 def problems_of(error: ValidationError, field_name: FieldName) -> str:
     """Where and what, each once, without the values: they may be personal."""
-    said = (
-        f"{field_name(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
-        for problem in error.errors(include_input=False)
-    )
+    said = (f"{field_name(problem['loc'])}: {said_of(problem)}" for problem in error.errors(include_input=False))
     return "; ".join(dict.fromkeys(said))
 
 

@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from activities.incoming import EARLIEST
 from activities.moments import Moment
+from activities.problems import said_of
 from cli.json_object import data_column
 from cli.tabular import Reject, Row, open_table
 from errors import InputError
@@ -290,5 +291,5 @@ def _lead(customer_id: CustomerId, longest: timedelta) -> timedelta:
 
 def _problems(error: ValidationError) -> str:
     """Where and what, without the values: they may be personal."""
-    said = ((".".join(map(str, p["loc"])), p["msg"].removeprefix("Value error, ")) for p in error.errors())
+    said = ((".".join(map(str, p["loc"])), said_of(p)) for p in error.errors())
     return "; ".join(f"{where}: {what}" if where else what for where, what in said)

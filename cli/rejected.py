@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from zoneinfo import ZoneInfo
 
 import click
 
+from activities import contracts
 from activities.quarantine import RejectedLine, read_rejected
 from cli.database import open_database
 from cli.edge import run_async
@@ -66,4 +68,19 @@ def _show_rejected(lines: list[RejectedLine], zone: ZoneInfo) -> None:
 
 
 def _short(content: str) -> str:
-    return content if len(content) <= CONTENT_SHOWN else f"{content[:CONTENT_SHOWN]}…"
+    """The beginning of what was sent, as its sender wrote it."""
+    sent = _argument(content)
+    return sent if len(sent) <= CONTENT_SHOWN else f"{sent[:CONTENT_SHOWN]}…"
+
+
+def _argument(content: str) -> str:
+    """The argument alone, where that is what was kept of an event; else all that was kept."""
+    try:
+        kept = json.loads(content)
+    except ValueError:
+        return content
+    match kept:
+        case {"signal": contracts.RECORD_EVENT, "argument": str(argument)}:
+            return argument
+        case _:
+            return content

@@ -36,7 +36,7 @@ async def send_again(settings: Settings, rejected_id: int, correction: Correctio
     async with open_database(settings) as connection:
         if (line := await read_one_rejected(connection, rejected_id)) is None:
             raise InputError(f"nothing rejected has the id {rejected_id}: `starter.py rejected` lists the ids")
-        customer_id = check_customer_id(line.customer_id)
+        customer_id = _addressee(line)
         event = corrected(line, correction)
         # Marked before it goes out, and kept only if it did: were it rejected again at once, the mark would hide that.
         async with connection.transaction():
@@ -58,6 +58,17 @@ def corrected(line: RejectedLine, correction: Correction) -> dict[str, Any]:
             f" or {_OTHERWISE}"
         )
     return event
+
+
+def _addressee(line: RejectedLine) -> CustomerId:
+    """Whose it was; of what came for an id that is none neither the id nor the content is kept."""
+    try:
+        return check_customer_id(line.customer_id)
+    except InputError as error:
+        raise InputError(
+            f"{line.rejected_id} came for what is not a customer id, and its content was not kept: have its sender"
+            " send it again, for the customer's internal number"
+        ) from error
 
 
 def _event(line: RejectedLine) -> dict[str, Any]:

@@ -24,13 +24,21 @@ _TEMPORAL_IS_NAMED_BY = ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFI
 def local_stack(settings: Settings) -> Addresses | None:
     """The stack that runs in this folder; None if none does, or if the environment names a server.
 
-    It is taken whole or not at all: an event for the engine of one must not meet the database of another.
+    It is taken whole or not at all: an event for the engine of one must not meet the database of another. Whose
+    environment names the Temporal of this very stack, as the `temporal` command wants it, speaks to this stack.
     """
-    if settings.database_url is not None or temporal_is_named_by():
+    named = temporal_is_named_by()
+    if settings.database_url is not None or named not in ([], ["TEMPORAL_ADDRESS"]):
         return None
     from embedded import running_stack
+    from embedded.folder import LOOPBACK
 
-    return running_stack(settings.state_folder)
+    stack = running_stack(settings.state_folder)
+    if stack is None or not named:
+        return stack
+    host, _, port = os.environ["TEMPORAL_ADDRESS"].rpartition(":")
+    here = f"{LOOPBACK if host == 'localhost' else host}:{port}"
+    return stack if here == stack.temporal_address else None
 
 
 def temporal_is_named_by() -> list[str]:

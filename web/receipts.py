@@ -27,6 +27,7 @@ from temporalio.service import RPCError
 
 from activities.channels.signature import KEY_ID, SIGNATURE, TIMESTAMP, SigningKey, Verdict, verify
 from activities.contracts import RECORD_EVENT, TASK_QUEUE, WORKFLOW_TYPE, workflow_id
+from activities.problems import said_of
 from activities.receipts import MOST, MessageEvent, Receipt, Recorded, record_receipts, tell_events
 from errors import EngineError
 from journeys.names import Channel
@@ -160,7 +161,7 @@ def _items(body: bytes) -> Sequence[Any]:
 def _problems(error: ValidationError) -> str:
     """Where and what, without the values."""
     return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'the receipt'}: {problem['msg'].removeprefix('Value error, ')}"
+        f"{'.'.join(map(str, problem['loc'])) or 'the receipt'}: {said_of(problem)}"
         for problem in error.errors(include_input=False)
     )
 

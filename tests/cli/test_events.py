@@ -277,7 +277,7 @@ async def test_a_rejected_event_is_corrected_and_sent_again(world: Live, run: Ru
             "there is no event 'deposit_mad': did you mean deposit_made or deposit_returned or complaint_made?",
         ),
         (("x",), "there is no event 'x': the events are app_registered, "),
-        (("deposit_made",), "data does not fit deposit_made: amount: Field required"),
+        (("deposit_made",), "data does not fit deposit_made: amount: is missing: give it"),
         (("deposit_made", "--data", '{"amount": "much"}'), "data does not fit deposit_made: amount: "),
         (("app_opened", "--data", "amount=1"), "--data is not a JSON object: write it as "),
         (("app_opened", "--data", "[1]"), "--data is not a JSON object: write it as "),
@@ -289,7 +289,7 @@ async def test_a_rejected_event_is_corrected_and_sent_again(world: Live, run: Ru
         (("app_opened", "--at", "1700000000"), "--at cannot be used: write the date, the time and the offset"),
         (("app_opened", "--at", "2200-01-01T00:00:00Z"), "occurred_at is in the future: "),
         (("app_opened", "--at", "1989-12-31T00:00:00Z"), "--at cannot be used: is before 1990"),
-        (("app_opened", "--id", "two words"), "event_id: String should match pattern"),
+        (("app_opened", "--id", "two words"), "event_id: is not 1 to 128 visible ASCII characters"),
         (("app_opened", "--colour", "red"), "No such option"),
     ],
 )

@@ -81,9 +81,9 @@ WRONG = [
     ("C-1,deposit_made,2026-03-05T10:12:00+0800,,1", "occurred_at: write the date, the time and the offset"),
     ("C-1,deposit_made,2026-03-05t10:12:00z,,1", "occurred_at: write the date, the time and the offset"),
     ("C-1,deposit_made,2999-03-05T10:12:00Z,,1", "occurred_at: is in the future"),
-    ("C-1,deposit_made,2026-03-05T10:12:00Z,,", "amount: Field required"),
+    ("C-1,deposit_made,2026-03-05T10:12:00Z,,", "amount: is missing: give it"),
     ("C-1,deposit_made,2026-03-05T10:12:00Z,,-1", "amount: Input should be greater than or equal to 0"),
-    ("C-1,deposit_made,2026-03-05T10:12:00Z,a b,1", "fact_id: String should match pattern"),
+    ("C-1,deposit_made,2026-03-05T10:12:00Z,a b,1", "fact_id: is not 1 to 128 visible ASCII characters"),
     ("C-1,deposit_made,,,1", "has no occurred_at: add it"),
     ("110101199003071234,app_opened,2026-03-05T10:12:00Z,,1", "'11…34' looks like a phone or identity number"),
 ]

@@ -256,6 +256,16 @@ def test_rejected_lists_what_has_not_expired(sojourn: Sojourn, books: Books) -> 
     assert (listed["rejected_id"], listed["content"], listed["resent_at"]) == (number, "x" * 1000, None)
 
 
+def test_a_rejected_event_is_listed_as_its_sender_wrote_it(sojourn: Sojourn, books: Books) -> None:
+    """Not as JSON in JSON, which nobody can read; another signal is named."""
+    reject(books, CONTENT)
+    reject(books, '{"signal": "record_evnt", "argument": "[1]"}', "C-2")
+    out = "".join(sojourn("rejected").out.split())
+    assert '"amount":"x"' in out
+    assert '\\"' not in out
+    assert "record_evnt" in out
+
+
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, Any]]]:
     """What would have been sent."""
@@ -345,7 +355,7 @@ def test_an_event_that_could_not_be_sent_again_is_not_marked(
         ("deposit_made at 2026-03-05", "C-1", None, "is no whole event: send the event with `starter.py event"),
         (CONTENT[:60], "C-1", None, "is no whole event"),
         (CONTENT.replace("deposit_made", "13…78"), "C-1", '{"amount": "1"}', "has masked numbers in it"),
-        (CONTENT, "13…78", None, "is not a customer id"),
+        (CONTENT, "13…78", None, "came for what is not a customer id, and its content was not kept: have its sender"),
         (CONTENT, "C-1", "[1]", "--data is not a JSON object"),
         (CONTENT, "C-1", "{", "--data is not a JSON object"),
     ],

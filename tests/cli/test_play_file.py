@@ -161,7 +161,7 @@ def test_an_event_that_stands_there_twice_is_one(file: Path) -> None:
         ('"name": ""', "has no name: add it"),
         ('"amount": "1"', "has no name: add it"),
         ('"name": 7', "name is not text: write it in quotes"),
-        ('"name": "deposit_made"', "does not fit deposit_made: amount: Field required"),
+        ('"name": "deposit_made"', "does not fit deposit_made: amount: is missing: give it"),
         ('"name": "deposit_made", "data": "much"', "data is not a JSON object: write {…}"),
     ],
 )
@@ -205,7 +205,7 @@ def test_either_the_file_or_the_command_says_what_a_row_stands_for(
         ("C-1,1989-12-31,1", "is before 1990"),
         ("C-1,1997-01-01,much", "does not fit deposit_made: amount: "),
         ("C-1,1997-01-01,-1", "does not fit deposit_made: amount: "),
-        ("C-1,1997-01-01,", "does not fit deposit_made: amount: Field required"),
+        ("C-1,1997-01-01,", "does not fit deposit_made: amount: is missing: give it"),
         ("C-1,1997-01-01", "has 2 cells where the header has 3"),
         ('C-1,1997-01-01,"1', "has quotes that do not fit"),
     ],

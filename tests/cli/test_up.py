@@ -229,6 +229,18 @@ async def test_commands_in_the_folder_find_it_by_themselves(up: Up) -> None:
     assert (card["stage"], card["points"]) == ("introduction", 20)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_commands_find_it_also_where_its_own_temporal_is_named(up: Up, host: str) -> None:
+    """As it has to be for the `temporal` command beside a stack with other ports. Another Temporal is another stack."""
+    port = up.addresses.temporal_address.rpartition(":")[2]
+    sent = await commanded(up, "event", f"C-{host}", "app_registered", TEMPORAL_ADDRESS=f"{host}:{port}")
+    assert "Stage: none → introduction" in sent.out
+    looked = await commanded(up, "customer", f"C-{host}", TEMPORAL_ADDRESS=f"{host}:{port}")
+    assert looked.code == 0
+    elsewhere = await commanded(up, "customer", f"C-{host}", TEMPORAL_ADDRESS=f"{host}:1")
+    assert "TEMPORAL_ADDRESS names a Temporal elsewhere" in elsewhere.err
+
+
 async def test_its_pushes_go_to_its_own_gateway_and_its_inbox_answers(up: Up) -> None:
     """The welcome is at the loopback gateway; the inbox opens with the token of the folder."""
     await tell(up, "C-2", "app_registered")

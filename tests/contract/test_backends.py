@@ -68,8 +68,9 @@ async def test_three_backends_speak_to_one_customer(world: Live, stack: Embedded
     for _ in range(2):
         await shell(stack, made_for(world, customer, cli))
         await http(stack, made_for(world, customer, curl))
-    await typescript(node, stack, made_for(world, customer, example))
+        await typescript(node, stack, made_for(world, customer, example))
     await is_known(world, customer, ["app-5512", "app-5513", "core-88231"])
+    assert await world.rows("SELECT reason FROM rejected_event WHERE customer_id = $1", customer) == []
 
 
 async def test_fields_that_nobody_knows_are_kept_and_ignored(world: Live) -> None:
