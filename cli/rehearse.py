@@ -173,6 +173,8 @@ def _tell(summary: Summary, speed: float, until: datetime, zone: ZoneInfo) -> No
         f"{summary.customers:,} customers, {summary.events:,} events, {summary.points.total():,} points;"
         f" {speed:,.0f} rows a second."
     )
+    if summary.customers and not summary.events:
+        click.echo(f"No event of the file is as early as {until:%Y-%m-%d}: name a later day with --until.", err=True)
 
 
 def _end_of(day: str, options: PlayOptions) -> datetime:

@@ -120,6 +120,14 @@ def test_a_deadline_at_the_end_takes_effect(small: Path, tmp_path: Path) -> None
         assert len([row for row in table(tmp_path, "stage_changes.csv") if row["customer_id"] == "a"]) == stages
 
 
+def test_a_last_day_before_the_first_event_is_said(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Else it looks as if nothing would be sent."""
+    assert rehearse(small, "--until", "1996-12-31") == 0
+    assert "No event of the file is as early as 1996-12-31: name a later day with --until." in capsys.readouterr().err
+    assert rehearse(small, "--until", "1997-12-31") == 0
+    assert "No event" not in capsys.readouterr().err
+
+
 def test_every_run_gives_the_same_bytes(tmp_path: Path) -> None:
     """In one process or shared out over two, in whatever zone the machine is: tables and report are the same."""
     options = ("--event", "trade_executed", "--first-event-lead", "14d", "--customers", "400")
