@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from cli.known import not_listed
 from cli.texts import text_problems, text_warnings
 from cli.walked import Walked, Walks
 from errors import InputError, JourneyError, TemplateError
@@ -93,7 +94,7 @@ def journey_named(name: str) -> Journey:
     for journey in JOURNEYS:
         if journey.name == name:
             return journey
-    raise InputError(f"there is no journey {name!r}: the journeys are {', '.join(sorted(j.name for j in JOURNEYS))}")
+    raise InputError(not_listed(name, (journey.name for journey in JOURNEYS)))
 
 
 def _today() -> date:

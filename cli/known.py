@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
 from cli.mistakes import MISTAKES, told
@@ -25,6 +27,13 @@ def journey_names() -> set[str]:
     else:
         names.update(each.name for each in JOURNEYS)
     return names
+
+
+def not_listed(name: str, names: Iterable[str]) -> str:
+    """What is said of a journey that is not in the catalogue: its file may be there, and forgotten in the list."""
+    return (
+        f"there is no journey {name!r}: the journeys are {', '.join(sorted(names))} (journeys/catalogue.py lists them)"
+    )
 
 
 def template_names() -> set[str]:

@@ -18,6 +18,7 @@ from datetime import datetime
 from functools import partial
 
 from activities.local_time import quiet_until, resolve_local_time
+from cli.known import not_listed
 from cli.outputs import tables_of
 from cli.play_file import Life, PlayFile, life_of
 from cli.report.summary import Summary, summary_of
@@ -142,7 +143,7 @@ def to_rehearse(also: Sequence[str]) -> Iterator[Journey]:
     """The live journeys, and those named, as if they were live. `InputError` for a name that no journey has."""
     names = {journey.name for journey in JOURNEYS}
     if unknown := [name for name in also if name not in names]:
-        raise InputError(f"there is no journey {unknown[0]!r}: the journeys are {', '.join(sorted(names))}")
+        raise InputError(not_listed(unknown[0], names))
     for journey in JOURNEYS:
         if journey.state == "live" or journey.name in also:
             yield journey.model_copy(update={"state": "live"})

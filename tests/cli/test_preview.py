@@ -308,7 +308,10 @@ def test_out_writes_a_page_that_needs_nothing_else_and_a_diagram(preview: Previe
 def test_a_journey_that_there_is_not_is_refused(preview: Preview) -> None:
     """With those that there are."""
     ran = preview("smal")
-    assert (ran.code, ran.err) == (2, "error: there is no journey 'smal': the journeys are large, small\n")
+    assert (ran.code, ran.err) == (
+        2,
+        "error: there is no journey 'smal': the journeys are large, small (journeys/catalogue.py lists them)\n",
+    )
 
 
 def test_a_place_that_cannot_be_written_is_named(preview: Preview, tmp_path: Path) -> None:
