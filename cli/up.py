@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from activities.database import connect
+from activities.known_keys import NO_KEY, known_keys
 from activities.migrations import migrate
 from cli.edge import run_async
 from embedded import EmbeddedStack, Program, keep_running
@@ -43,6 +45,7 @@ async def programs_for(stack: EmbeddedStack) -> Sequence[Program]:
     """Bring the schema up to date; what is to run beside the servers."""
     for name in await migrate(stack.database_url):
         _report(f"applied {name}")
+    await _report_missing_keys(stack)
     stack.folder.choose_ports(["web"], usual=True)
     environment = _environment(stack)
     port = str(stack.folder.memory.ports["web"])
@@ -50,6 +53,21 @@ async def programs_for(stack: EmbeddedStack) -> Sequence[Program]:
         Program("web", [sys.executable, "-m", "web"], {**environment, "SOJOURN_WEB_PORT": port}),
         Program("worker", [sys.executable, str(ROOT / "worker.py")], environment),
     ]
+
+
+async def _report_missing_keys(stack: EmbeddedStack) -> None:
+    """Whoever started it with keys and now starts it without would see workflow tasks fail, and not why."""
+    connection = await connect(stack.database_url)
+    try:
+        noted = await known_keys(connection)
+    finally:
+        await connection.close()
+    if missing := noted - {NO_KEY} - {key.mark for key in load_settings().payload_keys.known}:
+        _report(
+            f"What Temporal keeps was encrypted with {', '.join(sorted(id for id, _ in missing))}, which"
+            " SOJOURN_PAYLOAD_KEYS here lacks: end this, set it as it was, and start again; till then those customers"
+            " stand still."
+        )
 
 
 def _environment(stack: EmbeddedStack) -> dict[str, str]:

@@ -326,7 +326,7 @@ async def test_after_a_kill_of_the_supervisor_the_next_start_goes_on(up: Up) -> 
 
 
 async def test_with_keys_what_it_keeps_is_encrypted_and_its_ui_knows_who_decrypts(tmp_path: Path) -> None:
-    """Commands with the key go on as ever; one without is told what it lacks."""
+    """Commands with the key go on as ever; one without is told what it lacks, and so is the next start."""
     key = {"SOJOURN_PAYLOAD_KEYS": fresh_key(datetime.now(UTC).date())}
     up = Up(tmp_path, **key)
     up.state.mkdir(mode=0o700)
@@ -344,5 +344,10 @@ async def test_with_keys_what_it_keeps_is_encrypted_and_its_ui_knows_who_decrypt
             opened = await http.post(f"{told}/decode", json={}, headers={"X-Namespace": "default"})
         assert (opened.status_code, opened.json()) == (200, {})
         assert "the same SOJOURN_PAYLOAD_KEYS" in up.said
+        assert "was encrypted with" not in up.said
+        up.end(signal.SIGTERM)
+        up.variables = {}
+        up.start()
+        assert f"was encrypted with {key['SOJOURN_PAYLOAD_KEYS'].partition(':')[0]}, which SOJOURN_PAYLOAD" in up.said
     finally:
         up.end(signal.SIGTERM)
