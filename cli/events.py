@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import uuid
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,12 +19,12 @@ from cli.edge import run_async, some_rejected
 from cli.event_file import NEEDED, events_of
 from cli.happenings import happenings
 from cli.json_object import data_option
+from cli.known import event_named
 from cli.sending import Outgoing, checked, deliver, send_all
 from cli.servers import connect_temporal
 from cli.show import counted, print_json, print_table, progress, told
 from cli.tabular import Rejects, open_table
 from errors import InputError
-from journeys.events import EVENTS
 from rules.customer_id import check_customer_id
 from settings import Settings, load_settings
 
@@ -54,7 +53,7 @@ def event(customer_id: str, name: str, data: str, at: str | None, event_id: str 
     check_customer_id(customer_id)
     argument = {
         "event_id": event_id or uuid.uuid4().hex,
-        "name": _known_name(name),
+        "name": event_named(name),
         "occurred_at": _moment(at) if at else datetime.now(UTC).isoformat(),
         "data": data_option(data),
     }
@@ -101,14 +100,6 @@ async def send_file(settings: Settings, file: Path, rejects: Rejects) -> int:
         client = await connect_temporal(settings)
         events = events_of(table, rejects, settings.future_tolerance, show)
         return await send_all(events, partial(deliver, client), refused, settings.events_concurrency)
-
-
-def _known_name(name: str) -> str:
-    if name in EVENTS:
-        return name
-    near = difflib.get_close_matches(name, EVENTS, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"the events are {', '.join(EVENTS)}"
-    raise InputError(f"there is no event {name!r}: {hint}")
 
 
 def _moment(at: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import click
 
+import journeys
 from cli.known import not_listed
 from cli.texts import text_problems, text_warnings
 from cli.walked import Walked, Walks
@@ -32,8 +35,9 @@ def check() -> None:
     """
     walks = Walks()
     _refuse(problems_of(JOURNEYS, walks))
+    _warn(forgotten())
     values = [with_templates(journey, templates()) for journey in JOURNEYS]
-    _warn(values)
+    _warn(text_warnings(values, _today()))
     live = sum(journey.state == "live" for journey in JOURNEYS)
     click.echo(f"All is well: {len(JOURNEYS)} journeys, {live} of them live, {len(templates())} templates.")
     for value in values:
@@ -51,18 +55,28 @@ def publish(journey: str) -> None:
     chosen = journey_named(journey)
     _refuse(problems_of([each for each in JOURNEYS if each.name == journey], Walks(), to_be_published=True))
     file = publish_journey(chosen, publications.FOLDER)
-    _warn([with_templates(chosen, templates())])
+    _warn(text_warnings([with_templates(chosen, templates())], _today()))
     click.echo(f"Published as {file.name}: commit it with the change.")
 
 
-def problems_of(journeys: Iterable[Journey], walks: Walks, *, to_be_published: bool = False) -> Iterator[str]:
+def problems_of(several: Iterable[Journey], walks: Walks, *, to_be_published: bool = False) -> Iterator[str]:
     """What is wrong with the journeys, a sentence each; of those to be published, but that they are not."""
     seen: set[str] = set()
-    for journey in journeys:
+    for journey in several:
         if journey.name in seen:
             yield f"{journey.name}: two journeys have this name: rename one."
         seen.add(journey.name)
         yield from _problems(journey, walks, to_be_published=to_be_published)
+
+
+def forgotten() -> Iterator[str]:
+    """The journeys in files of journeys/ that the catalogue does not list, a sentence each."""
+    listed = {journey.name for journey in JOURNEYS}
+    files = [module.name for module in iter_modules(journeys.__path__) if module.name != "catalogue"]
+    for file in files:
+        for one in vars(import_module(f"{journeys.__name__}.{file}")).values():
+            if isinstance(one, Journey) and one.name not in listed:
+                yield f"{one.name} is in journeys/{file}.py and does not run: list it in journeys/catalogue.py."
 
 
 def publish_journey(journey: Journey, folder: Path) -> Path:
@@ -110,8 +124,8 @@ def _refuse(problems: Iterable[str]) -> None:
         raise click.exceptions.Exit(PROBLEMS_FOUND)
 
 
-def _warn(values: Sequence[Published]) -> None:
-    for warning in text_warnings(values, _today()):
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
 
 

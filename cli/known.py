@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 import click
 
 from cli.mistakes import MISTAKES, told
 from errors import InputError
+from journeys.events import EVENTS, EventType
 from journeys.published import published
 from journeys.templates import templates
 
@@ -27,6 +29,15 @@ def journey_names() -> set[str]:
     else:
         names.update(each.name for each in JOURNEYS)
     return names
+
+
+def event_named(name: str) -> EventType:
+    """The event of a name. Raises `InputError` if there is none."""
+    if (event := EVENTS.get(name)) is None:
+        near = get_close_matches(name, EVENTS, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"the events are {', '.join(EVENTS)}"
+        raise InputError(f"there is no event {name!r}: {hint}")
+    return event
 
 
 def not_listed(name: str, names: Iterable[str]) -> str:

@@ -29,10 +29,11 @@ from activities.record import read_record
 from cli.agreement import agreement, up_to
 from cli.edge import run_async
 from cli.imports import BATCH
+from cli.known import event_named
 from cli.outputs import write_tables
 from cli.pacing import paced_clock, steady_clock
 from cli.paper_books import read_books, read_facts
-from cli.play_file import Lives, PlayOptions, event_named, first_event_named, read_lives
+from cli.play_file import Lives, PlayOptions, first_event_named, read_lives
 from cli.play_options import file_options
 from cli.player import Moment, Player, percentile
 from cli.rehearsal import EVERYBODY, paper_world, record_of

@@ -25,9 +25,10 @@ from activities.incoming import EARLIEST
 from activities.moments import Moment
 from activities.problems import said_of
 from cli.json_object import data_column
+from cli.known import event_named
 from cli.tabular import Reject, Row, open_table
 from errors import InputError
-from journeys.events import EVENTS, EventData, EventType
+from journeys.events import EventData, EventType
 from journeys.names import CustomerId
 from rules.customer_id import check_customer_id
 
@@ -104,13 +105,6 @@ class Lives:
     lives: Sequence[Life]
     rejects: Sequence[Reject]
     last: datetime
-
-
-def event_named(name: str) -> EventType:
-    """The event of a name. Raises `InputError` if there is none."""
-    if (event := EVENTS.get(name)) is None:
-        raise InputError(f"there is no event {name!r}: the events are {', '.join(EVENTS)}")
-    return event
 
 
 def first_event_named(name: str) -> EventType | None:

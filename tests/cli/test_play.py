@@ -26,8 +26,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.database import Pool
 from activities.incoming import EARLIEST
 from cli.edge import exit_code
+from cli.known import event_named
 from cli.play import Play, prepare
-from cli.play_file import PlayOptions, event_named, read_lives
+from cli.play_file import PlayOptions, read_lives
 from cli.player import Player
 from embedded import EmbeddedStack
 from journeys.caps import CAPS

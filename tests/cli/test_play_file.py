@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cli.play_file import Lives, PlayOptions, event_named, first_event_named, midnight, read_lives
+from cli.known import event_named
+from cli.play_file import Lives, PlayOptions, first_event_named, midnight, read_lives
 from errors import InputError
 from journeys.events import DepositMade, EventType, app_registered, deposit_made, trade_executed
 
@@ -157,7 +158,7 @@ def test_an_event_that_stands_there_twice_is_one(file: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ('"name": "trade"', "there is no event 'trade': the events are app_registered, "),
+        ('"name": "trade"', "there is no event 'trade': did you mean trade_executed?"),
         ('"name": ""', "has no name: add it"),
         ('"amount": "1"', "has no name: add it"),
         ('"name": 7', "name is not text: write it in quotes"),
@@ -261,10 +262,12 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_lives(tmp_path / "nowhere.csv", PlayOptions(trade_executed, SHANGHAI))
 
 
-def test_an_unknown_event_is_refused_with_the_names_there_are() -> None:
-    """So that a misspelling can be mended at once."""
-    with pytest.raises(InputError, match=r"no event 'trade_execute': the events are app_registered, .*trade_executed"):
+def test_an_unknown_event_is_refused_with_what_may_be_meant() -> None:
+    """So that a misspelling can be mended at once; with all names there are if none is like it."""
+    with pytest.raises(InputError, match=r"no event 'trade_execute': did you mean trade_executed\?"):
         event_named("trade_execute")
+    with pytest.raises(InputError, match=r"no event 'xyz': the events are app_registered, .*trade_executed"):
+        event_named("xyz")
 
 
 def test_a_first_event_that_needs_data_is_refused() -> None:
