@@ -15,13 +15,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from pydantic_core import PydanticSerializationError, to_json
 
 from activities.contracts import RECORD_EVENT, Delivery
+from activities.json_text import DEEPEST, TooDeep, read_json
 from activities.problems import said_of
 from journeys.events import EVENTS, TIME
 from journeys.names import EventId
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 CONTENT_KEPT = 8_192
-DEEPEST = 50
 TOO_DEEP = f"the argument is nested too deep: send at most {DEEPEST} levels of objects and lists"
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -131,14 +131,12 @@ def _only_argument(delivery: Delivery) -> object:
         said = repr(encoding[:64]) if encoding else "not encoded"
         raise _Unfit(f"the argument is {said}: send JSON (encoding json/plain)")
     try:
-        value = json.loads(content.encode("latin-1").decode("utf-8"), parse_constant=_no_number, parse_float=_finite)
+        text = content.encode("latin-1").decode("utf-8")
+        return read_json(text, parse_constant=_no_number, parse_float=_finite)
+    except TooDeep as error:
+        raise _Unfit(TOO_DEEP) from error
     except ValueError as error:
         raise _Unfit("the argument is not valid JSON: check quoting and encoding (UTF-8)") from error
-    except RecursionError as error:
-        raise _Unfit(TOO_DEEP) from error
-    if not _is_flat_enough(value, DEEPEST):
-        raise _Unfit(TOO_DEEP)
-    return value
 
 
 def _no_number(constant: str) -> NoReturn:
@@ -148,14 +146,6 @@ def _no_number(constant: str) -> NoReturn:
 def _finite(text: str) -> float:
     number = float(text)
     return number if isfinite(number) else _no_number(text)
-
-
-def _is_flat_enough(value: object, depth: int) -> bool:
-    """Whether nothing is nested deeper: what one library can read, the next might not be able to write."""
-    if not isinstance(value, (dict, list)):
-        return True
-    inside = value.values() if isinstance(value, dict) else value
-    return depth > 0 and all(_is_flat_enough(each, depth - 1) for each in inside)
 
 
 def _envelope(value: object) -> Envelope:

@@ -20,6 +20,7 @@ from typing import IO, Any, Self, TextIO
 
 import click
 
+from activities.json_text import DEEPEST, TooDeep, read_json
 from cli.edge import SOME_REJECTED
 from errors import InputError
 from rules.customer_id import mask_numbers
@@ -222,8 +223,10 @@ def _json_row(line: int, text: str, needed: Collection[str]) -> Row | Reject:
     if problem := _not_storable(text):
         return Reject(line, text, problem)
     try:
-        values = json.loads(text, parse_constant=_no_number)
-    except (ValueError, RecursionError):
+        values = read_json(text, parse_constant=_no_number)
+    except TooDeep:
+        return Reject(line, text, f"is nested too deep: use at most {DEEPEST} levels of objects and lists")
+    except ValueError:
         return Reject(line, text, "is not valid JSON: check quotes, commas and brackets")
     if not isinstance(values, dict):
         return Reject(line, text, "is not a JSON object: write one {…} a line")

@@ -10,7 +10,6 @@ sends all of it again.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -27,6 +26,7 @@ from temporalio.service import RPCError
 
 from activities.channels.signature import KEY_ID, SIGNATURE, TIMESTAMP, SigningKey, Verdict, verify
 from activities.contracts import RECORD_EVENT, TASK_QUEUE, WORKFLOW_TYPE, workflow_id
+from activities.json_text import read_json
 from activities.problems import said_of
 from activities.receipts import MOST, MessageEvent, Receipt, Recorded, record_receipts, tell_events
 from errors import EngineError
@@ -149,8 +149,8 @@ def _channel(request: Request) -> Channel:
 
 def _items(body: bytes) -> Sequence[Any]:
     try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
+        said = read_json(body.decode("utf-8-sig"))
+    except ValueError:
         raise HTTPException(400, "The body is not JSON: send a receipt, or a list of receipts.") from None
     items = said if isinstance(said, list) else [said]
     if len(items) > MOST:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from activities.contracts import RECORD_EVENT, TASK_QUEUE, WORKFLOW_TYPE, workflow_id
-from activities.incoming import DEEPEST, Envelope
+from activities.incoming import Envelope
+from activities.json_text import DEEPEST
 from activities.world import World
 from journeys.events import EVENTS
 from tests.contract.examples import CUSTOMER, DOCUMENT, QUEUE
