@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 from activities.contracts import RECORD_EVENT, Delivery
-from activities.json_text import DEEPEST, TooDeep, read_json
-from activities.problems import said_of
+from activities.json_text import DEEPEST, TooDeep, no_number, read_json
+from activities.problems import problems_of
 from journeys.events import EVENTS, TIME
 from journeys.names import EventId
 
@@ -116,7 +116,7 @@ def _read(delivery: Delivery, is_ahead: Callable[[datetime], bool]) -> Incoming:
     try:
         data = event.data.model_validate(envelope.data)
     except ValidationError as error:
-        raise _Unfit(f"data does not fit {envelope.name}: {_problems(error)}") from error
+        raise _Unfit(f"data does not fit {envelope.name}: {problems_of(error)}") from error
     if not _storable(envelope.data):
         raise _Unfit("data has characters that are no text (NUL, half a surrogate pair): send UTF-8 without them")
     held_until = data.held_until(envelope.occurred_at)
@@ -132,20 +132,16 @@ def _only_argument(delivery: Delivery) -> object:
         raise _Unfit(f"the argument is {said}: send JSON (encoding json/plain)")
     try:
         text = content.encode("latin-1").decode("utf-8")
-        return read_json(text, parse_constant=_no_number, parse_float=_finite)
+        return read_json(text, parse_constant=no_number, parse_float=_finite)
     except TooDeep as error:
         raise _Unfit(TOO_DEEP) from error
     except ValueError as error:
         raise _Unfit("the argument is not valid JSON: check quoting and encoding (UTF-8)") from error
 
 
-def _no_number(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a number")
-
-
 def _finite(text: str) -> float:
     number = float(text)
-    return number if isfinite(number) else _no_number(text)
+    return number if isfinite(number) else no_number(text)
 
 
 def _envelope(value: object) -> Envelope:
@@ -156,7 +152,7 @@ def _envelope(value: object) -> Envelope:
     try:
         return Envelope.model_validate(value)
     except ValidationError as error:
-        raise _Unfit(_problems(error)) from error
+        raise _Unfit(problems_of(error)) from error
 
 
 def _storable(data: dict[str, Any]) -> bool:
@@ -166,13 +162,6 @@ def _storable(data: dict[str, Any]) -> bool:
     except PydanticSerializationError:
         return False
     return b"\\u0000" not in content or not _NUL.search(content)
-
-
-def _problems(error: ValidationError) -> str:
-    """Where and what, without the values: they may be personal."""
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc']))}: {said_of(problem)}" for problem in error.errors(include_input=False)
-    )
 
 
 def _content(delivery: Delivery) -> str:

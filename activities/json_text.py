@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 DEEPEST = 50
 """Levels of objects and lists."""
@@ -32,6 +32,11 @@ def read_json(
     if _is_too_deep(text):
         raise TooDeep
     return json.loads(text, parse_constant=parse_constant, parse_float=parse_float)
+
+
+def no_number(constant: str) -> NoReturn:
+    """Refuse NaN and the infinities, which Python reads though they are no JSON: for `parse_constant`."""
+    raise ValueError(f"{constant} is not a number")
 
 
 def _is_too_deep(text: str) -> bool:

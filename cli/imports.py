@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from activities.customers import CustomerUpdate, import_customers
 from activities.facts import Fact, FactRow, fact_of, import_facts
 from activities.imported import Imported
 from activities.moments import TimeContext
-from activities.problems import said_of
+from activities.problems import Place, path_of, problems_of
 from activities.products import ProductRow, import_products
 from cli.customer_rows import COLUMNS, column_of, nested
 from cli.database import open_database
@@ -30,7 +30,7 @@ from settings import Settings, load_settings
 BATCH = 1_000
 
 Value = TypeVar("Value")
-FieldName = Callable[[Sequence[int | str]], str]
+FieldName = Callable[[Place], str]
 """How a person finds the field at a place of a model: a column, or a path."""
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
@@ -135,14 +135,14 @@ async def load_facts(settings: Settings, file: Path, rejects: Rejects) -> Loaded
             return fact_of(FactRow.of(row.values, context))
 
         async with open_database(settings) as connection:
-            return await load(table, rejects, read, partial(import_facts, connection), path_of)
+            return await load(table, rejects, read, partial(import_facts, connection), row_path_of)
 
 
 async def load_products(settings: Settings, file: Path, rejects: Rejects) -> Loaded:
     """Load a file of products; what cannot be taken goes to `rejects`. InputError if it is no such file."""
     with open_products(file) as table:
         async with open_database(settings) as connection:
-            return await load(table, rejects, product_row, partial(import_products, connection), path_of)
+            return await load(table, rejects, product_row, partial(import_products, connection), row_path_of)
 
 
 def open_products(file: Path) -> AbstractContextManager[Table]:
@@ -200,15 +200,9 @@ def _batches(
         yield batch
 
 
-def problems_of(error: ValidationError, field_name: FieldName) -> str:
-    """Where and what, each once, without the values: they may be personal."""
-    said = (f"{field_name(problem['loc'])}: {said_of(problem)}" for problem in error.errors(include_input=False))
-    return "; ".join(dict.fromkeys(said))
-
-
-def path_of(place: Sequence[int | str]) -> str:
+def row_path_of(place: Place) -> str:
     """A field by its path."""
-    return ".".join(map(str, place)) or "the row"
+    return path_of(place) or "the row"
 
 
 def time_context(settings: Settings) -> TimeContext:

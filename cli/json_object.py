@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from activities.json_text import read_json
+from activities.json_text import no_number, read_json
 from errors import InputError
 
 
 def data_option(text: str) -> dict[str, Any]:
     """What `--data` says. InputError if it is no JSON object."""
     try:
-        value = read_json(text, parse_constant=_no_number)
+        value = read_json(text, parse_constant=no_number)
     except ValueError:
         value = None
     if not isinstance(value, dict):
@@ -28,7 +28,3 @@ def data_column(value: object) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InputError("data is not a JSON object: write {…}, or give each field of the event a column of its own")
     return data
-
-
-def _no_number(constant: str) -> object:
-    raise ValueError(f"{constant} is not a number")

@@ -9,7 +9,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from activities.facts import Fact, FactRow, fact_of
-from cli.imports import path_of, problems_of
+from activities.problems import problems_of
+from cli.imports import row_path_of
 from cli.tabular import Reject, open_table
 from errors import InputError
 from journeys.events import EVENTS
@@ -45,6 +46,6 @@ def _facts(file: Path) -> list[Fact]:
             try:
                 facts.append(fact_of(FactRow.of(row.values)))
             except (InputError, ValidationError) as error:
-                said = problems_of(error, path_of) if isinstance(error, ValidationError) else error
+                said = problems_of(error, row_path_of) if isinstance(error, ValidationError) else error
                 raise InputError(f"{file}: line {row.line}: {said}; `starter.py facts` tells all such rows") from error
     return facts

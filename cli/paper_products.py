@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from activities.problems import problems_of
 from activities.products import ProductRow
-from cli.imports import open_products, path_of, problems_of, product_row
+from cli.imports import open_products, product_row, row_path_of
 from cli.tabular import Reject
 from errors import InputError
 from rules.suitability import Product
@@ -23,7 +24,7 @@ def read_products(file: Path) -> tuple[Product, ...]:
             try:
                 known = _product(product_row(row))
             except ValidationError as error:
-                said = problems_of(error, path_of)
+                said = problems_of(error, row_path_of)
                 told = f"{file}: line {row.line}: {said}; `starter.py products` tells all such rows"
                 raise InputError(told) from error
             products[known.product_id] = known

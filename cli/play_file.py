@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from activities.incoming import EARLIEST
 from activities.moments import Moment
-from activities.problems import said_of
+from activities.problems import problems_of
 from cli.json_object import data_column
 from cli.known import event_named
 from cli.tabular import Reject, Row, open_table
@@ -187,7 +187,7 @@ def _fitting(event: EventType, row: Row) -> EventData:
     try:
         return event.data.model_validate(_data(row))
     except ValidationError as error:
-        raise InputError(f"does not fit {event}: {_problems(error)}") from error
+        raise InputError(f"does not fit {event}: {problems_of(error)}") from error
 
 
 def _data(row: Row) -> dict[str, Any]:
@@ -258,7 +258,7 @@ def _moment(occurred_at: str, on: str, zone: ZoneInfo) -> datetime:
             raise InputError("has neither occurred_at nor date: add one")
         return _MOMENT.validate_python(midnight(on, zone))
     except ValidationError as error:
-        raise InputError(_problems(error)) from error
+        raise InputError(problems_of(error)) from error
 
 
 def midnight(on: str, zone: ZoneInfo) -> datetime:
@@ -281,9 +281,3 @@ def _sample(names: Sequence[CustomerId], size: int | None) -> Sequence[CustomerI
 def _lead(customer_id: CustomerId, longest: timedelta) -> timedelta:
     """Between nothing and the longest, in whole seconds; the same for the same customer in every run."""
     return timedelta(seconds=int(longest.total_seconds() * zlib.crc32(customer_id.encode()) / 2**32))
-
-
-def _problems(error: ValidationError) -> str:
-    """Where and what, without the values: they may be personal."""
-    said = ((".".join(map(str, p["loc"])), said_of(p)) for p in error.errors())
-    return "; ".join(f"{where}: {what}" if where else what for where, what in said)

@@ -13,7 +13,7 @@ from activities.imported import Imported
 from activities.receipts import MessageEvent, Receipt, take_receipts
 from cli.database import open_database
 from cli.edge import run_async
-from cli.imports import Loaded, file_argument, load, path_of, rejects_option, time_context
+from cli.imports import Loaded, file_argument, load, rejects_option, row_path_of, time_context
 from cli.sending import Outgoing, deliver
 from cli.servers import connect_temporal
 from cli.show import counted
@@ -61,7 +61,7 @@ async def load_receipts(settings: Settings, file: Path, rejects: Rejects) -> Loa
                 taken = await take_receipts(connection, batch, partial(_tell, client), f"file {file.name}"[:200])
                 return Imported(len(taken.new), len(taken.new), taken.refused)
 
-            return await load(table, rejects, read, write, path_of)
+            return await load(table, rejects, read, write, row_path_of)
 
 
 async def _tell(client: Client, event: MessageEvent) -> None:

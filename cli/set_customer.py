@@ -12,11 +12,12 @@ from pydantic import ValidationError
 
 from activities.customer_change import change_customer, source_of
 from activities.customers import CustomerUpdate
+from activities.problems import problems_of
 from cli.actor import actor_option, reason_option
 from cli.customer_rows import COLUMNS, column_of, nested
 from cli.database import open_database
 from cli.edge import run_async
-from cli.imports import problems_of, time_context
+from cli.imports import time_context
 from errors import InputError
 from journeys.names import Channel
 from settings import Settings, load_settings

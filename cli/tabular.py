@@ -20,7 +20,7 @@ from typing import IO, Any, Self, TextIO
 
 import click
 
-from activities.json_text import DEEPEST, TooDeep, read_json
+from activities.json_text import DEEPEST, TooDeep, no_number, read_json
 from cli.edge import SOME_REJECTED
 from errors import InputError
 from rules.customer_id import mask_numbers
@@ -223,7 +223,7 @@ def _json_row(line: int, text: str, needed: Collection[str]) -> Row | Reject:
     if problem := _not_storable(text):
         return Reject(line, text, problem)
     try:
-        values = read_json(text, parse_constant=_no_number)
+        values = read_json(text, parse_constant=no_number)
     except TooDeep:
         return Reject(line, text, f"is nested too deep: use at most {DEEPEST} levels of objects and lists")
     except ValueError:
@@ -240,10 +240,6 @@ def _complete(row: Row, needed: Collection[str]) -> Row | Reject:
         if row.values.get(name) in (None, ""):
             return Reject(row.line, row.text, f"has no {name}: add it")
     return row
-
-
-def _no_number(constant: str) -> object:
-    raise ValueError(f"{constant} is not a number")
 
 
 def _not_storable(text: str) -> str:

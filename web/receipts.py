@@ -27,7 +27,7 @@ from temporalio.service import RPCError
 from activities.channels.signature import KEY_ID, SIGNATURE, TIMESTAMP, SigningKey, Verdict, verify
 from activities.contracts import RECORD_EVENT, TASK_QUEUE, WORKFLOW_TYPE, workflow_id
 from activities.json_text import read_json
-from activities.problems import said_of
+from activities.problems import Place, path_of, problems_of
 from activities.receipts import MOST, MessageEvent, Receipt, Recorded, record_receipts, tell_events
 from errors import EngineError
 from journeys.names import Channel
@@ -106,7 +106,7 @@ class Receipts:
             try:
                 receipts[place] = Receipt.model_validate({**item, "channel": channel}, context=context)
             except ValidationError as error:
-                refused[place] = _problems(error)
+                refused[place] = problems_of(error, _place)
         return receipts, refused
 
     async def _tell(self, event: MessageEvent) -> None:
@@ -158,12 +158,8 @@ def _items(body: bytes) -> Sequence[Any]:
     return items
 
 
-def _problems(error: ValidationError) -> str:
-    """Where and what, without the values."""
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'the receipt'}: {said_of(problem)}"
-        for problem in error.errors(include_input=False)
-    )
+def _place(place: Place) -> str:
+    return path_of(place) or "the receipt"
 
 
 def _answers(places: Sequence[int], recorded: Recorded, refused: Mapping[int, str]) -> list[dict[str, str]]:
